@@ -1,0 +1,1 @@
+"""The engine: interprets a protocol on a channel."""

@@ -1,0 +1,261 @@
+"""A protocol: an immutable tree of steps, repeats and groups, and the walk through it.
+
+The walk is a generator that receives each step's result, so a hand-written adaptive protocol and a
+protocol file look the same to the engine, and both are resumed after a crash by sending the
+recorded results to a fresh generator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilcycler.quantities import Ampere, Coulomb, Kelvin, Volt
+from hilcycler.steps import (
+    NEXT,
+    STOP,
+    ConstantCurrent,
+    ConstantCurrentConstantVoltage,
+    ConstantVoltage,
+    CyclicVoltammetry,
+    End,
+    GalvanostaticImpedance,
+    LinearSweep,
+    OperatorPause,
+    PotentiostaticImpedance,
+    Rest,
+    SetTemperature,
+    Step,
+    StepResult,
+)
+
+_ENDLESS = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The safety limits. Crossing one is a trip: the cell is switched off and stays off.
+
+    Each pair is (lowest, highest) allowed, signed. `charge` bounds the magnitude passed in one step.
+    """
+
+    voltage: tuple[Volt, Volt] = _ENDLESS
+    current: tuple[Ampere, Ampere] = _ENDLESS
+    charge: Coulomb = math.inf
+    temperature: tuple[Kelvin, Kelvin] = (0.0, math.inf)
+
+    def intersect(self, other: Envelope) -> Envelope:
+        """What both allow. No protocol can widen the bench's envelope."""
+        return Envelope(
+            voltage=_narrow(self.voltage, other.voltage),
+            current=_narrow(self.current, other.current),
+            charge=min(self.charge, other.charge),
+            temperature=_narrow(self.temperature, other.temperature),
+        )
+
+    def first_violation(self, voltage: NDArray[np.float64], current: NDArray[np.float64]) -> Violation | None:
+        """The first sample outside, or None. Written so that NaN is outside."""
+        for quantity, values, (lowest, highest) in (
+            ("voltage", voltage, self.voltage),
+            ("current", current, self.current),
+        ):
+            inside = (values >= lowest) & (values <= highest)
+            if not inside.all():
+                at = int(np.argmin(inside))
+                return Violation(quantity, float(values[at]), lowest, highest)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Which limit was crossed, and by what value (SI). NaN: the reading itself was unusable."""
+
+    quantity: str
+    value: float
+    lowest: float
+    highest: float
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.value:.6g} outside {self.lowest:.6g} to {self.highest:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`body`, `times` times over. A repeat that holds no other repeat counts the cycles."""
+
+    times: int
+    body: tuple[Node, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Steps with common limits: `ends` apply to each of them, after its own."""
+
+    body: tuple[Node, ...]
+    ends: tuple[End, ...] = ()
+    name: str = ""
+
+
+Node: TypeAlias = Step | Repeat | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """An electrochemical procedure for one cell, with its safety limits."""
+
+    name: str
+    body: tuple[Node, ...]
+    safety: Envelope = field(default_factory=Envelope)
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A step with its place: `index` in the protocol as written (from 1), `cycle` (from 0)."""
+
+    step: Step
+    index: int
+    cycle: int
+
+
+Plan: TypeAlias = Generator[Planned, StepResult, None]
+
+
+def walk(protocol: Protocol) -> Plan:
+    """The steps of `protocol` in order, following repeats and named exits."""
+    return _Walk(protocol).run()
+
+
+def resume(make: Callable[[], Plan], results: Iterable[StepResult]) -> tuple[Plan, Planned | None]:
+    """A fresh plan, wound forward through recorded `results`; None if it is already at its end."""
+    plan = make()
+    try:
+        planned = next(plan)
+        for result in results:
+            planned = plan.send(result)
+    except StopIteration:
+        return plan, None
+    return plan, planned
+
+
+def count_steps(nodes: Sequence[Node]) -> int:
+    """Steps that will run if no end leads elsewhere."""
+    total = 0
+    for node in nodes:
+        match node:
+            case Repeat():
+                total += node.times * count_steps(node.body)
+            case Group():
+                total += count_steps(node.body)
+            case _:
+                total += 1
+    return total
+
+
+class _Walk:
+    """State of one walk: the cycle counter and the numbering of steps as written."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._body = protocol.body
+        self._cycle = 0
+
+    def run(self) -> Plan:
+        yield from self._nodes(self._body, 1, ())
+
+    def _nodes(
+        self, nodes: Sequence[Node], index: int, common: tuple[End, ...]
+    ) -> Generator[Planned, StepResult, str]:
+        """Walk `nodes`, the first of which has number `index`; returns where to go next."""
+        for node in nodes:
+            then = yield from self._node(node, index, common)
+            if then != NEXT:
+                return then
+            index += _written(node)
+        return NEXT
+
+    def _node(self, node: Node, index: int, common: tuple[End, ...]) -> Generator[Planned, StepResult, str]:
+        match node:
+            case Repeat():
+                leaf = not _holds_repeat(node.body)
+                for _ in range(node.times):
+                    self._cycle += leaf
+                    then = yield from self._nodes(node.body, index, common)
+                    if then != NEXT:
+                        return NEXT if then == node.name else then
+                return NEXT
+            case Group():
+                then = yield from self._nodes(node.body, index, (*node.ends, *common))
+                return NEXT if then == node.name else then
+            case _:
+                step = _with_ends(node, common)
+                result = yield Planned(step, index, self._cycle)
+                ends = ends_of(step)
+                return NEXT if result.end is None else ends[result.end].then
+
+
+def ends_of(step: Step) -> tuple[End, ...]:
+    """The ends of a step; empty for those that run their course."""
+    match step:
+        case PotentiostaticImpedance() | GalvanostaticImpedance() | OperatorPause():
+            return ()
+        case _:
+            return step.ends
+
+
+def _with_ends(step: Step, common: tuple[End, ...]) -> Step:
+    if not common:
+        return step
+    match step:
+        case (
+            Rest()
+            | ConstantCurrent()
+            | ConstantVoltage()
+            | ConstantCurrentConstantVoltage()
+            | LinearSweep()
+            | CyclicVoltammetry()
+            | SetTemperature()
+        ):
+            return replace(step, ends=(*step.ends, *common))
+        case PotentiostaticImpedance() | GalvanostaticImpedance() | OperatorPause():
+            return step
+
+
+def _written(node: Node) -> int:
+    """How many steps a node holds as written."""
+    match node:
+        case Repeat() | Group():
+            return sum(_written(child) for child in node.body)
+        case _:
+            return 1
+
+
+def _holds_repeat(nodes: Sequence[Node]) -> bool:
+    return any(isinstance(n, Repeat) or (isinstance(n, Group) and _holds_repeat(n.body)) for n in nodes)
+
+
+def _narrow(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    return max(a[0], b[0]), min(a[1], b[1])
+
+
+__all__ = [
+    "NEXT",
+    "STOP",
+    "Envelope",
+    "Group",
+    "Node",
+    "Plan",
+    "Planned",
+    "Protocol",
+    "Repeat",
+    "Violation",
+    "count_steps",
+    "ends_of",
+    "resume",
+    "walk",
+]

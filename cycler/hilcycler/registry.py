@@ -1,0 +1,39 @@
+"""Plug-ins by entry points: drivers, twins, cells, experiments, evaluations."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from hilcycler.channel import Driver
+from hilcycler.errors import RequestError
+from hilcycler.twin import CellCatalogue, TwinFamily
+
+
+def names(group: str) -> list[str]:
+    """What is installed under `hilcycler.<group>`."""
+    return sorted(entry.name for entry in entry_points(group=f"hilcycler.{group}"))
+
+
+def driver(name: str) -> Driver:
+    """The driver family `name`."""
+    found = _load("drivers", name)
+    assert isinstance(found, Driver), f"entry point {name} is not a Driver"
+    return found
+
+
+def twin(name: str) -> TwinFamily:
+    """The twin family `name`."""
+    found: TwinFamily = _load("twins", name)
+    return found
+
+
+def cells() -> list[CellCatalogue]:
+    """Every installed catalogue of simulated cells."""
+    return [_load("cells", name) for name in names("cells")]
+
+
+def _load(group: str, name: str) -> Any:  # noqa: ANN401  (each caller says what it is)
+    for entry in entry_points(group=f"hilcycler.{group}", name=name):
+        return entry.load()
+    raise RequestError(f"no {group} named {name!r}; installed: {', '.join(names(group)) or 'none'}")

@@ -1,0 +1,23 @@
+"""Whoever consumes the records of a run."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hilcycler.records import Record
+
+
+class Sink(Protocol):
+    """A consumer of records, in the order in which they happened.
+
+    The engine writes ahead: what announces that an output goes on is durable before it does. What
+    announces that an output went off is written after it did.
+    """
+
+    def put(self, record: Record) -> None:
+        """Take one record. Never waits. Raises JournalError if this sink can no longer keep its word."""
+        ...
+
+    async def commit(self) -> None:
+        """Return when everything put so far is kept as this sink promises (for the journal: on disk)."""
+        ...

@@ -1,0 +1,1 @@
+"""What is run (experiments) and what comes out (evaluation)."""

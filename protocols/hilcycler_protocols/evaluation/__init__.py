@@ -1,0 +1,1 @@
+"""Evaluations: one module each, pure functions of recorded data."""

@@ -1,0 +1,1 @@
+"""The twin: simulated cells behind wire-level instrument simulators."""

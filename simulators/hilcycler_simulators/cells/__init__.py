@@ -1,0 +1,1 @@
+"""Simulated cells: physics, profiles, truth."""

@@ -1,0 +1,1 @@
+"""Instrument simulators: state machines over the drivers' wire."""
