@@ -111,7 +111,8 @@ class StepStarted:
     """A step is about to be given to the instrument. Durable before the output goes on.
 
     `test_time` is where the step's own time zero lies; `stamp` the host's clocks at that instant.
-    `step_count` is that of executed steps, from 1; it never repeats.
+    `step_count` is that of executed steps, from 1; it never repeats. `continues` is the count of the
+    step that was cut off and whose remainder this is; the two share one StepEnded.
     """
 
     step_count: int
@@ -120,6 +121,7 @@ class StepStarted:
     step: Step
     test_time: Second
     stamp: Stamp
+    continues: int | None = None
     kind: Literal["step-started"] = "step-started"
 
 

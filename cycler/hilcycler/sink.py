@@ -21,3 +21,20 @@ class Sink(Protocol):
     async def commit(self) -> None:
         """Return when everything put so far is kept as this sink promises (for the journal: on disk)."""
         ...
+
+
+class Fanout:
+    """Several sinks behind one; each sees every record, and `commit` waits for all of them."""
+
+    def __init__(self, *sinks: Sink) -> None:
+        self._sinks = sinks
+
+    def put(self, record: Record) -> None:
+        """See Sink."""
+        for sink in self._sinks:
+            sink.put(record)
+
+    async def commit(self) -> None:
+        """See Sink."""
+        for sink in self._sinks:
+            await sink.commit()
