@@ -12,7 +12,7 @@ from enum import IntFlag, StrEnum
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from hilcycler.cell import Cell
 from hilcycler.clock import Stamp
@@ -246,7 +246,11 @@ Event: TypeAlias = (
 )
 Record: TypeAlias = SampleBlock | Event
 
-_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(
+    Annotated[Event, Field(discriminator="kind")],
+    # JSON has no word for them, and an envelope without limits is full of them.
+    config=ConfigDict(ser_json_inf_nan="strings"),
+)
 
 
 def to_json(event: Event) -> str:
