@@ -1,0 +1,1 @@
+"""EmStat4, MultiEmStat4 and Nexus potentiostats, which speak MethodSCRIPT."""
