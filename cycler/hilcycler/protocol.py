@@ -102,7 +102,31 @@ class Group:
     name: str = ""
 
 
-Node: TypeAlias = Step | Repeat | Group
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """`body` in some passes of the repeat around it: every `every`-th, and those in `at` (from 1).
+
+    A spectrum every 20 cycles, without leaving the repeat.
+    """
+
+    body: tuple[Node, ...]
+    every: int = 0
+    at: tuple[int, ...] = ()
+
+    def runs_in(self, number: int) -> bool:
+        """Whether the body runs in the pass `number` (from 1)."""
+        return number in self.at or (self.every > 0 and number % self.every == 0)
+
+    def count(self, passes: int) -> int:
+        """In how many of the first `passes` the body runs."""
+        listed = sum(1 for number in set(self.at) if 1 <= number <= passes and not self._periodic(number))
+        return listed + (passes // self.every if self.every > 0 else 0)
+
+    def _periodic(self, number: int) -> bool:
+        return self.every > 0 and number % self.every == 0
+
+
+Node: TypeAlias = Step | Repeat | Group | Insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +170,29 @@ def resume(make: Callable[[], Plan], results: Iterable[StepResult]) -> tuple[Pla
 
 def count_steps(nodes: Sequence[Node]) -> int:
     """Steps that will run if no end leads elsewhere."""
-    total = 0
+    return int(total(nodes, lambda _: 1))
+
+
+def total(
+    nodes: Sequence[Node], of: Callable[[Step], float], passes: int = 1, common: tuple[End, ...] = ()
+) -> float:
+    """The sum of `of` over the steps that will run if no end leads elsewhere, in closed form.
+
+    `of` sees each step as the walk gives it, with the common ends of the groups around it.
+    """
+    result: float = 0
     for node in nodes:
         match node:
             case Repeat():
-                total += node.times * count_steps(node.body)
+                result += passes * total(node.body, of, node.times, common)
             case Group():
-                total += count_steps(node.body)
+                result += total(node.body, of, passes, (*node.ends, *common))
+            case Insert():
+                runs = node.count(passes)
+                result += runs * total(node.body, of, 1, common) if runs else 0
             case _:
-                total += 1
-    return total
+                result += passes * of(_with_ends(node, common))
+    return result
 
 
 class _Walk:
@@ -166,32 +203,38 @@ class _Walk:
         self._cycle = 0
 
     def run(self) -> Plan:
-        yield from self._nodes(self._body, 1, ())
+        yield from self._nodes(self._body, 1, (), 1)
 
     def _nodes(
-        self, nodes: Sequence[Node], index: int, common: tuple[End, ...]
+        self, nodes: Sequence[Node], index: int, common: tuple[End, ...], number: int
     ) -> Generator[Planned, StepResult, str]:
-        """Walk `nodes`, the first of which has number `index`; returns where to go next."""
+        """Walk `nodes` in pass `number`; the first has `index`. Returns where to go next."""
         for node in nodes:
-            then = yield from self._node(node, index, common)
+            then = yield from self._node(node, index, common, number)
             if then != NEXT:
                 return then
             index += _written(node)
         return NEXT
 
-    def _node(self, node: Node, index: int, common: tuple[End, ...]) -> Generator[Planned, StepResult, str]:
+    def _node(
+        self, node: Node, index: int, common: tuple[End, ...], number: int
+    ) -> Generator[Planned, StepResult, str]:
         match node:
             case Repeat():
                 leaf = not _holds_repeat(node.body)
-                for _ in range(node.times):
+                for own in range(1, node.times + 1):
                     self._cycle += leaf
-                    then = yield from self._nodes(node.body, index, common)
+                    then = yield from self._nodes(node.body, index, common, own)
                     if then != NEXT:
                         return NEXT if then == node.name else then
                 return NEXT
             case Group():
-                then = yield from self._nodes(node.body, index, (*node.ends, *common))
+                then = yield from self._nodes(node.body, index, (*node.ends, *common), number)
                 return NEXT if then == node.name else then
+            case Insert():
+                if not node.runs_in(number):
+                    return NEXT
+                return (yield from self._nodes(node.body, index, common, number))
             case _:
                 step = _with_ends(node, common)
                 result = yield Planned(step, index, self._cycle)
@@ -229,7 +272,7 @@ def _with_ends(step: Step, common: tuple[End, ...]) -> Step:
 def _written(node: Node) -> int:
     """How many steps a node holds as written."""
     match node:
-        case Repeat() | Group():
+        case Repeat() | Group() | Insert():
             return sum(_written(child) for child in node.body)
         case _:
             return 1
@@ -248,6 +291,7 @@ __all__ = [
     "STOP",
     "Envelope",
     "Group",
+    "Insert",
     "Node",
     "Plan",
     "Planned",
@@ -257,5 +301,6 @@ __all__ = [
     "count_steps",
     "ends_of",
     "resume",
+    "total",
     "walk",
 ]
