@@ -1,0 +1,1 @@
+"""Profiles of simulated cells, one readable file each, by kind of cell."""
