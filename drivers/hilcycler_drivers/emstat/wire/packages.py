@@ -65,37 +65,20 @@ def quantise(values: Floats) -> Floats:
 
 def _integers(values: Floats) -> tuple[Floats, Bytes]:
     """28-bit integer and prefix byte of each value; prefix 0 for what cannot be written (NaN, inf)."""
+    finest = np.searchsorted(_TOO_LARGE, np.abs(values), side="right")
     with np.errstate(over="ignore", invalid="ignore"):
-        # The finest exponent is a guess from the logarithm, put right by one look at each neighbour.
-        guess = np.floor(np.log10(np.maximum(np.abs(values), 1e-300) / LARGEST) / 3.0).astype(np.float64)
-        steps = np.clip(np.nan_to_num(guess, nan=0.0), -6.0, 6.0)
-        integers = _scaled(values, steps)
-        finer = steps - (np.abs(integers) <= LARGEST)
-        finer = np.maximum(finer, -6.0)
-        integers = _scaled(values, finer)
-        for _ in range(2):
-            too_large = np.abs(integers) > LARGEST
-            if not too_large.any():
-                break
-            finer = np.where(too_large, finer + 1.0, finer)
-            integers = _scaled(values, finer)
-    writable = (np.abs(integers) <= LARGEST) & (finer <= 6.0)
-    integers = np.where(writable, integers, 0.0)
-    code = np.where(integers == 0.0, 0.0, finer)
-    prefixes = _PREFIX_BYTES[np.clip(code, -6.0, 6.0).astype(np.intp) + 6]
-    return integers, np.where(writable, prefixes, np.uint8(0)).astype(np.uint8)
+        integers = np.rint(values * _UP[finest] / _DOWN[finest]) + 0.0  # no negative zero
+    prefixes = np.where(integers == 0.0, np.uint8(ord(" ")), _PREFIX_BYTES[finest])
+    writable = finest < len(PREFIXES)
+    integers = np.where(writable, np.clip(integers, -LARGEST, LARGEST), 0.0)
+    return integers, np.where(writable, prefixes, np.uint8(0))
 
 
-_PREFIX_BYTES: Final = np.frombuffer(PREFIXES.encode(), np.uint8)
-_UP: Final = np.array([10.0 ** max(-e, 0) for e in (*_EXPONENTS, 21)])
-_DOWN: Final = np.array([10.0 ** max(e, 0) for e in (*_EXPONENTS, 21)])
-
-
-def _scaled(values: Floats, steps: Floats) -> Floats:
-    """`values` in units of 10^(3 steps), rounded."""
-    index = steps.astype(np.intp) + 6
-    result: Floats = np.rint(values * _UP[index] / _DOWN[index])
-    return result
+_TOO_LARGE: Final = np.array([(LARGEST + 0.5) * 10.0**e for e in _EXPONENTS])
+# One entry more than there are prefixes, for what does not fit the largest.
+_PREFIX_BYTES: Final = np.frombuffer(PREFIXES.encode() + b"\0", np.uint8)
+_UP: Final = np.array([*(10.0 ** max(-e, 0) for e in _EXPONENTS), 0.0])
+_DOWN: Final = np.array([*(10.0 ** max(e, 0) for e in _EXPONENTS), 1.0])
 
 
 # --- layout ---------------------------------------------------------------------------------
