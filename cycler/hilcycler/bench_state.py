@@ -1,0 +1,163 @@
+"""What outlives every run: which channels are latched after a trip, and who reset them and why.
+
+A small hash-chained SQLite file in the data folder. A channel whose last entry is a latch stays
+latched, across restarts, until a named person resets it with a reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from hilcycler.clock import wall_clock
+from hilcycler.errors import JournalError, RequestError
+from hilcycler.protocol import Violation
+from hilcycler.quantities import Second
+
+NAME: Final = "bench.sqlite"
+
+_APPLICATION_ID: Final = 0x4843_4253  # the letters HCBS
+_VERSION: Final = 1
+_START: Final = bytes(32)
+_TABLE: Final = """CREATE TABLE entry (
+  number INTEGER PRIMARY KEY, -- from 0, without gaps
+  record TEXT NOT NULL,       -- JSON
+  hash BLOB NOT NULL          -- SHA-256 over the previous hash, the number and the record
+) STRICT"""
+
+
+@dataclass(frozen=True, slots=True)
+class Latched:
+    """A channel was latched by a trip of `run`."""
+
+    channel: str
+    run: str
+    violation: Violation
+    utc: Second
+    kind: Literal["latched"] = "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A person took responsibility for using a channel again."""
+
+    channel: str
+    actor: str
+    reason: str
+    utc: Second
+    kind: Literal["reset"] = "reset"
+
+
+class BenchState:
+    """The bench's own journal, in the data folder `folder`.
+
+    Every call opens the file, does its work and closes it, so several processes may use it. Raises
+    JournalError if it cannot be read, written or trusted: a channel that cannot be proved free is not.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+
+    def latch(self, channel: str, run: str, violation: Violation) -> None:
+        """Latch `channel`; on disk when this returns."""
+        self._append(Latched(channel, run, violation, wall_clock()))
+
+    def reset(self, channel: str, actor: str, reason: str) -> None:
+        """Free `channel`. RequestError without a name and a reason, or if it is not latched."""
+        if not actor.strip() or not reason.strip():
+            raise RequestError(f"resetting channel {channel!r} needs a name and a reason")
+        if self.latched(channel) is None:
+            raise RequestError(f"channel {channel!r} is not latched")
+        self._append(Reset(channel, actor.strip(), reason.strip(), wall_clock()))
+
+    def latched(self, channel: str) -> Latched | None:
+        """The trip that `channel` is latched by, if it is."""
+        last = None
+        for entry in self.entries():
+            if entry.channel == channel:
+                last = entry
+        return last if isinstance(last, Latched) else None
+
+    def entries(self) -> list[Latched | Reset]:
+        """Everything that happened to the latches, oldest first, each proved by the chain."""
+        if not self.path.exists():
+            return []
+        with self._connection("reading") as connection:
+            return [entry for entry, _ in self._chain(connection)]
+
+    def _append(self, entry: Latched | Reset) -> None:
+        with self._connection("writing") as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            number, head = 0, _START
+            for number, (_, head) in enumerate(self._chain(connection), start=1):  # noqa: B007
+                pass
+            record = json.dumps(_plain(entry))
+            connection.execute(
+                "INSERT INTO entry VALUES (?, ?, ?)", (number, record, _hash(head, number, record))
+            )
+            connection.execute("COMMIT")
+
+    def _chain(self, connection: sqlite3.Connection) -> Iterator[tuple[Latched | Reset, bytes]]:
+        head = _START
+        rows = connection.execute("SELECT number, record, hash FROM entry ORDER BY number")
+        for expected, (number, record, proof) in enumerate(rows):
+            if number != expected or _hash(head, number, record) != proof:
+                raise JournalError(f"{self.path}: entry {expected} is damaged or missing")
+            head = proof
+            yield _entry(json.loads(record)), head
+
+    @contextmanager
+    def _connection(self, doing: str) -> Iterator[sqlite3.Connection]:
+        if self.path.is_symlink():
+            raise JournalError(f"{self.path}: is a symbolic link")
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=5.0)
+            try:
+                self._prepare(connection)
+                yield connection
+            finally:
+                connection.close()
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            raise JournalError(f"{self.path}: {doing} the latches: {error}") from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        for pragma in ("synchronous = FULL", "fullfsync = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        if (application_id, version) == (0, 0):
+            connection.execute("BEGIN IMMEDIATE")
+            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute("COMMIT")
+        elif application_id != _APPLICATION_ID:
+            raise JournalError(f"{self.path}: not a bench journal")
+        elif version != _VERSION:
+            raise JournalError(f"{self.path}: format {version}, this hilcycler reads {_VERSION}")
+
+
+def _hash(head: bytes, number: int, record: str) -> bytes:
+    return hashlib.sha256(head + number.to_bytes(8, "little") + record.encode()).digest()
+
+
+def _plain(entry: Latched | Reset) -> dict[str, Any]:
+    plain = asdict(entry)
+    if isinstance(entry, Latched):  # JSON has no NaN and no infinity, and a violation may be either
+        plain["violation"] = {key: str(value) for key, value in plain["violation"].items()}
+    return plain
+
+
+def _entry(plain: dict[str, Any]) -> Latched | Reset:
+    if plain["kind"] == "reset":
+        return Reset(**plain)
+    violation = plain.pop("violation")
+    limits = {key: float(violation[key]) for key in ("value", "lowest", "highest")}
+    return Latched(violation=Violation(quantity=violation["quantity"], **limits), **plain)
