@@ -103,6 +103,7 @@ class RunStarted:
     stamp: Stamp
     planned_steps: int | None = None
     truth: dict[str, Any] | None = None
+    channel: str = ""
     kind: Literal["run-started"] = "run-started"
 
 

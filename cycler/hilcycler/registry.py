@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
 from hilcycler.channel import Driver
 from hilcycler.errors import RequestError
 from hilcycler.twin import CellCatalogue, TwinFamily
+
+
+class Benchmark(Protocol):
+    """Measures something and returns rows for a table; its docstring says what in one line."""
+
+    def __call__(self, *, full: bool) -> list[dict[str, Any]]: ...
 
 
 def names(group: str) -> list[str]:
@@ -31,6 +37,22 @@ def twin(name: str) -> TwinFamily:
 def cells() -> list[CellCatalogue]:
     """Every installed catalogue of simulated cells."""
     return [_load("cells", name) for name in names("cells")]
+
+
+def benchmark(name: str) -> Benchmark:
+    """The benchmark `name`."""
+    found: Benchmark = _load("benchmarks", name)
+    return found
+
+
+def experiment(name: str) -> Any:  # noqa: ANN401  (see hilcycler.language)
+    """The experiment `name`."""
+    return _load("experiments", name)
+
+
+def evaluation(name: str) -> Any:  # noqa: ANN401  (each evaluation has its own inputs)
+    """The evaluation `name`."""
+    return _load("evaluations", name)
 
 
 def _load(group: str, name: str) -> Any:  # noqa: ANN401  (each caller says what it is)

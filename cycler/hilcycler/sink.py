@@ -27,7 +27,11 @@ class Fanout:
     """Several sinks behind one; each sees every record, and `commit` waits for all of them."""
 
     def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
+        self._sinks = list(sinks)
+
+    def add(self, sink: Sink) -> None:
+        """One more, for the records from now on."""
+        self._sinks.append(sink)
 
     def put(self, record: Record) -> None:
         """See Sink."""

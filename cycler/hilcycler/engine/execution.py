@@ -53,7 +53,8 @@ range change or a transient, one more trips."""
 class CutOff:
     """The step during which an earlier process ended, as far as it was observed.
 
-    `blind` is how long nobody watched after that; the instrument may have gone on meanwhile.
+    `blind` is how long nobody watched after that; the instrument may have gone on meanwhile. If the
+    step was itself a remainder, what its earlier pieces passed is `elapsed_before`, `charge_before`.
     """
 
     started: StepStarted
@@ -61,6 +62,8 @@ class CutOff:
     charge: Coulomb
     last_voltage: Volt | None
     blind: Second = 0.0
+    elapsed_before: Second = 0.0
+    charge_before: Coulomb = 0.0
 
 
 @dataclass(slots=True)
@@ -104,6 +107,7 @@ class Execution:
         self._at = position or Position()
         self._first = first
         self._overloads = 0
+        self.violation: Violation | None = None
         self._task: asyncio.Task[RunEnded] | None = None
         self._stop: OperatorAction | None = None
         self._proceed = asyncio.Event()
@@ -201,7 +205,8 @@ class Execution:
             unseen = self._declare_gap(cut_off, adopted=adopted)
             if not adopted:
                 # Taken as passed in full: to plate a little less is better than too much.
-                elapsed, charge = cut_off.elapsed + cut_off.blind, abs(cut_off.charge) + unseen
+                elapsed = cut_off.elapsed_before + cut_off.elapsed + cut_off.blind
+                charge = abs(cut_off.charge_before + cut_off.charge) + unseen
                 end = used_up(step, elapsed, charge)
                 if end is not None:
                     return self._ended_unseen(cut_off, end)
@@ -264,11 +269,11 @@ class Execution:
                     if isinstance(planned.step, Rest):
                         self._at.open_circuit = last_voltage
                     self._at.test_time = base + elapsed + self._channel.capabilities.turnaround
-                    earlier = cut_off if cut_off is not None and not adopted else None
+                    before = _before(cut_off, adopted=adopted)
                     return StepResult(
                         end=end,
-                        elapsed=elapsed + (earlier.elapsed if earlier else 0.0),
-                        charge=charge.finish(elapsed) + (earlier.charge if earlier else 0.0),
+                        elapsed=before[0] + elapsed,
+                        charge=before[1] + charge.finish(elapsed),
                         last_voltage=last_voltage,
                         last_current=charge.last_current,
                         partial=cut_off is not None,
@@ -304,6 +309,7 @@ class Execution:
         self._at.sequence += len(samples)
 
     def _trip(self, violation: Violation, seen_by: str, off: OffState) -> NoReturn:
+        self.violation = violation
         self._sink.put(
             Tripped(
                 step_count=self._at.step_count,
@@ -328,7 +334,8 @@ class Execution:
 
     def _ended_unseen(self, cut_off: CutOff, end: int) -> StepResult:
         """The instrument has run the step to its own end while nobody watched."""
-        result = StepResult(end, cut_off.elapsed, cut_off.charge, cut_off.last_voltage, None, partial=True)
+        elapsed, charge = _before(cut_off, adopted=False)
+        result = StepResult(end, elapsed, charge, cut_off.last_voltage, None, partial=True)
         self._sink.put(StepEnded(self._at.step_count, result, self._at.test_time, self._stamp()))
         return result
 
@@ -341,6 +348,15 @@ def _advance(plan: Generator[Planned, StepResult, None], result: StepResult | No
         return next(plan) if result is None else plan.send(result)
     except StopIteration:
         return None
+
+
+def _before(cut_off: CutOff | None, *, adopted: bool) -> tuple[Second, Coulomb]:
+    """Time and charge of this step that were observed before what is being watched now."""
+    if cut_off is None:
+        return 0.0, 0.0
+    if adopted:
+        return cut_off.elapsed_before, cut_off.charge_before
+    return cut_off.elapsed_before + cut_off.elapsed, cut_off.charge_before + cut_off.charge
 
 
 def _point(measured: Impedance, step_count: int, base: Second) -> ImpedancePoint:

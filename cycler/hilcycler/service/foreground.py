@@ -1,0 +1,220 @@
+"""One run in this process: channel, journal and engine put together, taken apart in reverse order."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from hilcycler.bench_state import BenchState
+from hilcycler.cell import Cell
+from hilcycler.channel import Capabilities, Channel, Driver
+from hilcycler.clock import Clock, HostClock, TwinClock
+from hilcycler.engine import CutOff, Execution, Position
+from hilcycler.errors import RequestError
+from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, resume_state
+from hilcycler.links import Connect
+from hilcycler.protocol import (
+    Envelope,
+    Group,
+    Node,
+    Plan,
+    Planned,
+    Protocol,
+    Repeat,
+    Violation,
+    count_steps,
+    resume,
+    walk,
+)
+from hilcycler.records import OffState, Outcome, RunEnded, RunStarted
+from hilcycler.service.signals import on_ending
+from hilcycler.sink import Fanout, Sink
+from hilcycler.steps import OperatorPause
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for: this protocol, on this cell, on the channel that `connect` reaches.
+
+    `channel` names the pair of leads: a trip latches it. `truth` is a twin's.
+    """
+
+    protocol: Protocol
+    text: str
+    cell: Cell
+    driver: Driver
+    connect: Connect
+    channel: str
+    folder: Path
+    simulated: bool = False
+    truth: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """A run that is over, and its file."""
+
+    path: Path
+    run: str
+    ended: RunEnded
+
+
+async def perform(
+    order: Order, watch: Callable[[Execution], Sink] | None = None, settings: Settings | None = None
+) -> Performed:
+    """Run `order` to its end; Ctrl-C, SIGTERM and a closed terminal end it with the cell off.
+
+    `watch` is given the execution and returns a sink that sees every record beside the journal.
+    `settings` are the journal's; in virtual time it writes inline.
+    Raises RequestError before anything is energised if the channel is latched by an earlier trip
+    or cannot run some step.
+    """
+    bench = BenchState(order.folder)
+    refuse_if_latched(bench, order.channel)
+    async with order.driver.open(order.connect) as channel:
+        envelope = bench_envelope(channel.capabilities).intersect(order.protocol.safety)
+        check_steps(order.protocol.body, channel, envelope)
+        clock: Clock = TwinClock() if order.simulated or channel.instrument.simulated else HostClock()
+        header = RunStarted(
+            run=new_run_id(),
+            protocol_name=order.protocol.name,
+            protocol_text=order.text,
+            protocol_sha256=hashlib.sha256(order.text.encode()).hexdigest(),
+            cell=order.cell,
+            instrument=channel.instrument,
+            envelope=envelope,
+            versions={"hilcycler": version("hilcycler"), "python": platform.python_version()},
+            stamp=clock.stamp(0.0),
+            planned_steps=count_steps(order.protocol.body),
+            truth=order.truth,
+            channel=order.channel,
+        )
+        journal = Journal.create(order.folder, header.run, settings)
+        sink = Fanout(journal)
+        execution = Execution(
+            walk(order.protocol), channel, envelope=envelope, sink=sink, clock=clock, header=header
+        )
+        return await conduct(execution, journal, sink, watch, bench, header)
+
+
+async def go_on(
+    path: Path,
+    order: Order,
+    watch: Callable[[Execution], Sink] | None = None,
+    settings: Settings | None = None,
+) -> Performed:
+    """Go on with the interrupted run in the file at `path`, on the channel that `order` reaches.
+
+    The results of finished steps are replayed into a fresh walk of the protocol; the step that was cut
+    off is adopted where the instrument still runs it, else its remainder is run. Raises RequestError
+    if the run has ended, the protocol is another one, or another instrument answers.
+    """
+    bench = BenchState(order.folder)
+    refuse_if_latched(bench, order.channel)
+    state = resume_state(path)
+    if state.ended is not None:
+        raise RequestError(
+            f"run {state.header.run} has ended ({state.ended.outcome.value}); nothing is left to do"
+        )
+    async with order.driver.open(order.connect) as channel:
+        header = state.header
+        if channel.instrument != header.instrument:
+            raise RequestError(
+                f"run {header.run} was made on {header.instrument}; {channel.instrument} answers at this address"
+            )
+        clock: Clock = TwinClock() if header.instrument.simulated else HostClock()
+        position, plan, first = taken_up(state, order.protocol, clock)
+        journal = Journal.reopen(path, settings)
+        sink = Fanout(journal)
+        execution = Execution(
+            plan,
+            channel,
+            envelope=header.envelope,
+            sink=sink,
+            clock=clock,
+            header=header,
+            position=position,
+            first=first,
+        )
+        return await conduct(execution, journal, sink, watch, bench, header)
+
+
+def taken_up(state: ResumeState, protocol: Protocol, clock: Clock) -> tuple[Position, Plan, Planned | None]:
+    """Where a run stands after its process ended, and its walk wound forward to there."""
+    plan, first = resume(lambda: walk(protocol), state.results)
+    position = Position(
+        step_count=state.next_step_count - 1,
+        sequence=state.next_sequence,
+        test_time=state.last_test_time,
+        open_circuit=state.open_circuit,
+    )
+    if state.cut_off:
+        *before, last = state.cut_off  # a step whose remainder was cut off too has several pieces
+        seen_until = last.started.stamp.utc + last.elapsed
+        blind = max(clock.stamp(state.last_test_time).utc - seen_until, 0.0)
+        position.cut_off = CutOff(
+            started=last.started,
+            elapsed=last.elapsed,
+            charge=last.charge,
+            last_voltage=last.last_voltage,
+            blind=blind,
+            elapsed_before=sum(each.elapsed for each in before),
+            charge_before=sum(each.charge for each in before),
+        )
+        position.test_time += blind
+    return position, plan, first
+
+
+async def conduct(
+    execution: Execution,
+    journal: Journal,
+    sink: Fanout,
+    watch: Callable[[Execution], Sink] | None,
+    bench: BenchState,
+    header: RunStarted,
+) -> Performed:
+    """Run to the end with signals handled, then seal the file and latch the channel if it tripped."""
+    async with journal:
+        if watch is not None:
+            sink.add(watch(execution))
+        with on_ending(lambda signal: execution.stop("signal", signal)):
+            ended = await execution.run()
+    if ended.outcome is Outcome.TRIPPED and execution.violation is not None:
+        bench.latch(header.channel, header.run, execution.violation)
+    elif ended.off is OffState.UNCONFIRMED:
+        bench.latch(header.channel, header.run, Violation("output not confirmed off", nan, 0.0, 0.0))
+    return Performed(journal.path, header.run, ended)
+
+
+def bench_envelope(capabilities: Capabilities) -> Envelope:
+    """What the instrument itself can measure: readings beyond it cannot be judged."""
+    most = max(each.full_scale for each in capabilities.current_ranges)
+    return Envelope(voltage=capabilities.voltage, current=(-most, most))
+
+
+def check_steps(nodes: tuple[Node, ...], channel: Channel, envelope: Envelope) -> None:
+    """Raise StepRefused, before anything is energised, if some step of the protocol cannot run."""
+    for node in nodes:
+        match node:
+            case Repeat() | Group():
+                check_steps(node.body, channel, envelope)
+            case OperatorPause():
+                pass
+            case _:
+                channel.check(node, envelope)
+
+
+def refuse_if_latched(bench: BenchState, channel: str) -> None:
+    """A trip stays until a named person has looked."""
+    latch = bench.latched(channel)
+    if latch is not None:
+        raise RequestError(
+            f"channel {channel} is latched by a trip in run {latch.run} ({latch.violation}); "
+            f"look at the cell, then: cycler reset {channel} --actor NAME --reason TEXT"
+        )
