@@ -191,7 +191,7 @@ def total(
                 runs = node.count(passes)
                 result += runs * total(node.body, of, 1, common) if runs else 0
             case _:
-                result += passes * of(_with_ends(node, common))
+                result += passes * of(with_ends(node, common))
     return result
 
 
@@ -236,7 +236,7 @@ class _Walk:
                     return NEXT
                 return (yield from self._nodes(node.body, index, common, number))
             case _:
-                step = _with_ends(node, common)
+                step = with_ends(node, common)
                 result = yield Planned(step, index, self._cycle)
                 ends = ends_of(step)
                 return NEXT if result.end is None else ends[result.end].then
@@ -251,7 +251,8 @@ def ends_of(step: Step) -> tuple[End, ...]:
             return step.ends
 
 
-def _with_ends(step: Step, common: tuple[End, ...]) -> Step:
+def with_ends(step: Step, common: tuple[End, ...]) -> Step:
+    """`step` with the `common` ends of the groups around it, after its own; spectra and pauses take none."""
     if not common:
         return step
     match step:
@@ -303,4 +304,5 @@ __all__ = [
     "resume",
     "total",
     "walk",
+    "with_ends",
 ]

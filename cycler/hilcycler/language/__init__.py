@@ -1,0 +1,1 @@
+"""The protocol language: a file that reads like a methods section, and what it means."""

@@ -1,0 +1,54 @@
+"""Experiments and evaluations as plug-ins offer them, found by entry points.
+
+An experiment writes a whole protocol from a few parameters (group `hilcycler.experiments`); the
+evaluations that belong to it are named beside it (group `hilcycler.evaluations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from pydantic import Field
+
+from hilcycler.errors import RequestError
+from hilcycler.language.strict_model import Strict
+
+P = TypeVar("P", bound=Strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment(Generic[P]):
+    """A ready experiment: what it is for, its parameters, and the protocol file it writes.
+
+    `build` gives the content of a protocol file (`protocol`, `safety`, `steps`, ...) as mappings,
+    lists and texts; None and empty entries are left out. `seeds` names the published work it redoes.
+    """
+
+    name: str
+    summary: str
+    parameters: type[P]
+    build: Callable[[P], Mapping[str, Any]]
+    evaluations: tuple[str, ...] = field(default=())
+    seeds: tuple[str, ...] = field(default=())
+
+
+def parameter(default: str | int | bool | tuple[str, ...] | None, description: str) -> Any:  # noqa: ANN401, FBT001
+    """A parameter's default, as it would be written in a file, and what it means."""
+    return Field(default=default, description=description)
+
+
+def experiments() -> list[str]:
+    """What is installed."""
+    return sorted(entry.name for entry in entry_points(group="hilcycler.experiments"))
+
+
+def experiment(name: str) -> Experiment[Any]:
+    """The experiment `name`; RequestError if there is none."""
+    for entry in entry_points(group="hilcycler.experiments", name=name):
+        found = entry.load()
+        assert isinstance(found, Experiment), f"entry point {name} is not an Experiment"
+        return found
+    raise RequestError(f"no experiment is named '{name}'; installed: {', '.join(experiments()) or 'none'}")
