@@ -1,1 +1,36 @@
-"""The protocol language: a file that reads like a methods section, and what it means."""
+"""The protocol language: a file that reads like a methods section, and what it means.
+
+document = load("symmetric.yaml")
+protocol = document.bind(cell)
+print("\\n".join(describe(protocol)))
+"""
+
+from hilcycler.language.course import longest, longest_of, outside, set_points
+from hilcycler.language.description import describe, describe_step
+from hilcycler.language.document import Document, load, load_cell, loads, of_experiment
+from hilcycler.language.experiment import Experiment, experiment, experiments, parameter
+from hilcycler.language.faults import Fault, FileError, Where
+from hilcycler.language.writing import to_yaml, tree_of
+
+__all__ = [
+    "Document",
+    "Experiment",
+    "Fault",
+    "FileError",
+    "Where",
+    "describe",
+    "describe_step",
+    "experiment",
+    "experiments",
+    "load",
+    "load_cell",
+    "loads",
+    "longest",
+    "longest_of",
+    "of_experiment",
+    "outside",
+    "parameter",
+    "set_points",
+    "to_yaml",
+    "tree_of",
+]

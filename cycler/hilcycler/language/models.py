@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from hilcycler.language.conditions import (
     ChargeGoal,
@@ -36,6 +36,7 @@ from hilcycler.language.words import (
     CurrentAmplitude,
     CurrentSpan,
     Cycles,
+    Default,
     Density,
     Duration,
     Flag,
@@ -71,6 +72,11 @@ def _numbers(value: Any) -> Any:  # noqa: ANN401  (whatever a file holds)
     if not isinstance(value, Text):
         return value
     return [Text(part.strip(), value.where) for part in value.split(",")]
+
+
+_NUMBERS = WithJsonSchema(
+    {"type": ["string", "integer", "array"], "items": {"type": "integer"}, "examples": ["1, 20, 50"]}
+)
 
 
 class AllOf(Strict):
@@ -287,7 +293,7 @@ class Item(Strict):
     every: Cycles | None = Field(
         None, description="`steps` run in every so many-th pass of the repeat around them"
     )
-    in_cycles: Annotated[tuple[Count, ...], BeforeValidator(_numbers)] | None = Field(
+    in_cycles: Annotated[tuple[Count, ...], BeforeValidator(_numbers), _NUMBERS] | None = Field(
         None, description="`steps` run in these passes of the repeat around them, such as 1, 20, 50"
     )
     name: Name | None = Field(None, description="the name of a repeat, for targets")
@@ -295,9 +301,14 @@ class Item(Strict):
     steps: tuple[Item, ...] | None = Field(None, description="what a repeat, group or insert holds")
 
     @classmethod
+    def kinds(cls) -> tuple[str, ...]:
+        """The keys of which an item has exactly one."""
+        return tuple(key for key, name in cls.keys().items() if name in _KINDS)
+
+    @classmethod
     def keys_in_words(cls) -> str:
         """The kinds; what may stand beside them is said where it matters."""
-        return ", ".join(key for key, name in cls.keys().items() if name in _KINDS)
+        return ", ".join(cls.kinds())
 
     @classmethod
     def unknown(cls, key: str) -> str:
@@ -378,7 +389,7 @@ class ProtocolFile(Strict):
 
     protocol: Name | None = Field(None, description="the protocol's name")
     description: Prose | None = Field(None, description="what it is for, in a sentence")
-    parameters: dict[str, Prose] | None = Field(
+    parameters: dict[str, Default] | None = Field(
         None, description="names with default values, used below as $name and set by --set name=value"
     )
     cell: CellModel | None = Field(None, description="the cell; may be given when the run starts instead")

@@ -181,9 +181,7 @@ class _Reader:
                 _at(event), key, f"anchors (&{anchor}) are not allowed; write values where they stand"
             )
         if (tag := getattr(event, "tag", None)) is not None:
-            self._fault(
-                _at(event), key, f"tags ({shown(tag)}) are not allowed; every value is plain text"
-            )
+            self._fault(_at(event), key, f"tags ({shown(tag)}) are not allowed; every value is plain text")
 
     def _fault(self, line: int, key: str, message: str) -> None:
         self._faults.append(Fault(Where(line, key), message))

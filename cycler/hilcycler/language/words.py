@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import core_schema
 
 from hilcycler import quantities
@@ -319,4 +319,5 @@ Density: TypeAlias = Annotated[int, CountOf(most=100)]
 Periods: TypeAlias = Annotated[int, CountOf(most=1000)]
 Flag: TypeAlias = Annotated[bool, YesNo()]
 Name: TypeAlias = Annotated[str, Words()]
+Default: TypeAlias = Annotated[str, Words(), WithJsonSchema({"type": ["string", "number"]})]
 Prose: TypeAlias = Annotated[str, Words(longest=4000)]
