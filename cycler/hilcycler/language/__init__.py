@@ -1,8 +1,6 @@
 """The protocol language: a file that reads like a methods section, and what it means.
 
-document = load("symmetric.yaml")
-protocol = document.bind(cell)
-print("\\n".join(describe(protocol)))
+`load` reads a file, `Document.bind` resolves it with a cell, `describe` says it in plain words.
 """
 
 from hilcycler.language.course import longest, longest_of, outside, set_points
