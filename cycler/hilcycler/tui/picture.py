@@ -30,6 +30,7 @@ Run: TypeAlias = tuple[str, str]
 """A piece of text and its role: one of the three above, or `series-N`."""
 
 _LOW: Final = 8  # a plot no higher than this has no line for its x axis, only the labels
+_GUTTER: Final = 6  # cells left of the area, at least, so that plots above each other align
 _ROWS_PER_TICK: Final = 2
 _MOST_TICKS: Final = 8  # on the y axis: more is clutter
 _COLUMNS_PER_TICK: Final = 9
@@ -55,12 +56,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What is on an axis, in which SI unit ("s" is shown as h or d), and limits that are not the data's."""
+    """What is on an axis, in which SI unit ("s" is shown as h or d), and a value it includes anyway."""
 
     label: str
     unit: str = ""
-    low: float | None = None
-    high: float | None = None
+    includes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def draw(plan: Plan, width: int, height: int) -> list[list[Run]]:
     y_low, y_high = _limits(plan.y, [s.y for s in plan.series], 2 * most)
     x_low, x_high = _limits(plan.x, [s.x for s in plan.series], 0)
     y_ticks = ticks(y_low, y_high, most, plan.y.unit)
-    gutter = max(map(len, y_ticks.labels), default=0) + 2
+    gutter = max(_GUTTER, max(map(len, y_ticks.labels), default=0) + 2)
     area = _Area(width - gutter, rows, x_low, x_high, y_low, y_high)
     if plan.square:
         area = area.squared()
@@ -97,7 +97,7 @@ def draw(plan: Plan, width: int, height: int) -> list[list[Run]]:
         y_ticks, x_ticks = Ticks((), (), plan.y.unit), Ticks((), (), plan.x.unit)
     drawn = [[_title(plan.y, y_ticks), *_legend(plan.series)]]
     beside = _beside(y_ticks, area, gutter)
-    drawn += [[(left, AXIS), *runs] for left, runs in zip(beside, inside, strict=True)]
+    drawn += [[*left, *runs] for left, runs in zip(beside, inside, strict=True)]
     drawn += _below(plan.x, x_ticks, area, gutter)[0 if ruled else 1 :]
     drawn[0] = _spread(drawn[0], width)
     return drawn
@@ -144,18 +144,14 @@ class _Area:
 
 
 def _limits(axis: Axis, values: Sequence[NDArray[np.float64]], most: int) -> tuple[float, float]:
-    """The axis' own limits, else the data's: widened to about `most` round steps, or as they are for 0."""
+    """The data's range: widened to about `most` round steps, or as it is for 0."""
     low, high = math.inf, -math.inf
+    if axis.includes is not None:
+        low = high = axis.includes
     for array in values:
         finite = array[np.isfinite(array)]
         if len(finite):
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if axis.low is not None:
-        low = axis.low
-        high = max(high, low)
-    if axis.high is not None:
-        high = axis.high
-        low = min(low, high)
     if most or not low < high or not math.isfinite(high - low):
         return widened(low, high, max(2, most))
     return low, high
@@ -217,13 +213,13 @@ def _spread(runs: list[Run], width: int) -> list[Run]:
     return [(_fit(title[0], width), title[1]), (" " * left, TITLE), *kept]
 
 
-def _beside(scale: Ticks, area: _Area, gutter: int) -> list[str]:
+def _beside(scale: Ticks, area: _Area, gutter: int) -> list[list[Run]]:
     """What stands to the left of each row."""
-    beside = [f"{'│':>{gutter}}"] * area.rows
+    beside: list[list[Run]] = [[(f"{'│':>{gutter}}", AXIS)] for _ in range(area.rows)]
     for position, label in zip(scale.positions, scale.labels, strict=True):
         row = int(area.to_y(position)) // raster.CELL[1]
         if 0 <= row < area.rows:
-            beside[row] = _fit(f"{label:>{gutter - 2}} ┤", gutter)
+            beside[row] = [(f"{label:>{gutter - 2}} ", LABEL), ("┤", AXIS)]
     return beside
 
 

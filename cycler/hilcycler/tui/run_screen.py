@@ -1,0 +1,138 @@
+"""One run on one screen. It reads; nothing here can touch the run."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from hilcycler.errors import CyclerError
+from hilcycler.quantities import Second
+from hilcycler.tui import figures
+from hilcycler.tui.event_list import EventList
+from hilcycler.tui.feed import Feed, Look
+from hilcycler.tui.live import Live, PerCycle, Phase
+from hilcycler.tui.now import NowPanel
+from hilcycler.tui.plot import Plot
+from hilcycler.tui.progress import ProgressLine
+from hilcycler.tui.title import Title
+
+EVERY: Second = 0.5
+"""Between looks: the journal commits about once a second."""
+
+SPANS = (3, 10, 30, 1)
+"""Numbers of cycles that the plots against time can show."""
+
+
+class RunScreen(Screen[None]):
+    """The view of the run behind `feed`; `per_cycle` is the evaluation that runs along."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "app.quit", "close the view (the run goes on)"),
+        Binding("w", "span", "more or fewer cycles"),
+        Binding("i", "current", "current"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012  (Screen declares it so)
+
+    span: reactive[int] = reactive(SPANS[0], init=False)
+
+    class Arrived(Message):
+        """Records came in."""
+
+        def __init__(self, look: Look) -> None:
+            super().__init__()
+            self.look = look
+
+    class Unreadable(Message):
+        """The file cannot be read now; why."""
+
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+
+    def __init__(self, feed: Feed, per_cycle: PerCycle | None = None) -> None:
+        super().__init__()
+        self._feed = feed
+        self._live = Live(per_cycle)
+
+    def compose(self) -> ComposeResult:
+        """See Screen."""
+        yield Title()
+        yield NowPanel()
+        yield ProgressLine()
+        yield Plot(figures.voltage(self._live, self.span), id="voltage")
+        yield Plot(figures.current(self._live, self.span), id="current")
+        with Horizontal(id="below"):
+            yield Plot(figures.nyquist(self._live), id="nyquist")
+            yield Plot(figures.per_cycle(self._live), id="per-cycle")
+        yield EventList()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#nyquist").display = False
+        self._follow()
+
+    @work(exclusive=True)
+    async def _follow(self) -> None:
+        """Look at the file for as long as the view is open; an ended run may yet be resumed."""
+        while True:
+            try:
+                look = await asyncio.to_thread(self._feed.look)
+            except CyclerError as error:
+                self.post_message(self.Unreadable(str(error)))
+            else:
+                self.post_message(self.Arrived(look))
+            await asyncio.sleep(EVERY)
+
+    def on_run_screen_arrived(self, message: Arrived) -> None:
+        self.query_one(EventList).trouble = ""
+        self._take(message.look)
+
+    def on_run_screen_unreadable(self, message: Unreadable) -> None:
+        self.query_one(EventList).trouble = f"cannot be read: {message.reason}"
+
+    def watch_span(self) -> None:
+        self._draw_against_time()
+
+    def action_span(self) -> None:
+        """Show the next number of cycles."""
+        self.span = SPANS[(SPANS.index(self.span) + 1) % len(SPANS)]
+
+    def action_current(self) -> None:
+        """Show or hide the current; on a low screen it takes the place of the plots below."""
+        self.toggle_class("-swapped")
+
+    def _take(self, look: Look) -> None:
+        for record in look.records:
+            self._live.put(record)
+        now = self._live.now
+        ended = now.off is not None
+        if not look.recording and not ended and self._live.started is not None:
+            now = replace(now, phase=Phase.INTERRUPTED)
+        self.query_one(NowPanel).now = now
+        if look.records:
+            self._show()
+
+    def _show(self) -> None:
+        live = self._live
+        self.query_one(Title).started = live.started
+        self.query_one(NowPanel).planned = None if live.started is None else live.started.planned_steps
+        self.query_one(ProgressLine).advance = live.advance
+        self.query_one(EventList).happenings = live.happenings
+        self._draw_against_time()
+        self.query_one("#nyquist", Plot).display = bool(live.spectra.kept())
+        self.query_one("#nyquist", Plot).plan = figures.nyquist(live)
+        self.query_one("#per-cycle", Plot).plan = figures.per_cycle(live)
+
+    def _draw_against_time(self) -> None:
+        self.query_one("#voltage", Plot).plan = figures.voltage(self._live, self.span)
+        self.query_one("#current", Plot).plan = figures.current(self._live, self.span)
