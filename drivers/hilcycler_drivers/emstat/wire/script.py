@@ -166,26 +166,31 @@ class Script:
 # --- literals -------------------------------------------------------------------------------
 
 _LARGEST_MANTISSA: Final = 2**31
-_PREFIX_EXPONENT: Final = {prefix.strip(): 3 * n - 18 for n, prefix in enumerate(PREFIXES)}
 
 
 def number(value: float) -> Literal:
-    """The shortest literal for `value`, to nine significant digits and no finer than 1e-18.
+    """The shortest literal for `value`; exact to six significant digits at least, mostly to nine.
 
-    Nine digits always fit the firmware's 32-bit mantissa. WireError for NaN and infinities.
+    The mantissa keeps within the 32 bits that a firmware's parser is sure to have. WireError for
+    NaN, infinities and what is too large.
     """
     if not math.isfinite(value):
         raise WireError(f"{value} cannot be written in a script")
-    exact = Decimal(f"{value:.8e}")
-    candidates = []
-    for prefix, exponent in _PREFIX_EXPONENT.items():
-        scaled = exact.scaleb(-exponent)
-        whole = scaled.to_integral_value()
-        if (scaled == whole or prefix == "a") and abs(whole) < _LARGEST_MANTISSA:
-            candidates.append(Literal(int(whole), prefix))
-    if not candidates:
-        raise WireError(f"{value} is too large for a script")
-    return min(candidates, key=lambda literal: len(str(literal)))
+    exact = Decimal(repr(float(value)))
+    for at in range(len(PREFIXES)):
+        mantissa = int(exact.scaleb(18 - 3 * at).to_integral_value())
+        if abs(mantissa) < _LARGEST_MANTISSA:
+            return shortest(mantissa, at)
+    raise WireError(f"{value} is too large for a script")
+
+
+def shortest(mantissa: int, at: int) -> Literal:
+    """`mantissa` times the prefix PREFIXES[at], without zeros that a larger prefix makes needless."""
+    if mantissa == 0:
+        return Literal(0)
+    while mantissa % 1000 == 0 and at + 1 < len(PREFIXES):
+        mantissa, at = mantissa // 1000, at + 1
+    return Literal(mantissa, PREFIXES[at].strip())
 
 
 def integer(value: int) -> Literal:
@@ -216,12 +221,12 @@ SIGNATURES: Final[dict[str, str]] = {
 
 OPTIONS: Final[dict[str, dict[str, str]]] = {
     "cell_on": {"ocp": "n"},
-    "meas_loop_cv": {"nscans": "n", "add_meas": "nvt"},
-    "meas_loop_lsv": {"add_meas": "nvt"},
-    "meas_loop_lsp": {"add_meas": "nvt"},
-    "meas_loop_ca": {"add_meas": "nvt"},
-    "meas_loop_cp": {"add_meas": "nvt"},
-    "meas_loop_ocp": {"add_meas": "nvt"},
+    "meas_loop_cv": {"nscans": "n", "add_meas": "ntv"},
+    "meas_loop_lsv": {"add_meas": "ntv"},
+    "meas_loop_lsp": {"add_meas": "ntv"},
+    "meas_loop_ca": {"add_meas": "ntv"},
+    "meas_loop_cp": {"add_meas": "ntv"},
+    "meas_loop_ocp": {"add_meas": "ntv"},
     "meas_loop_eis": {"eis_acdc": "vvvv", "eis_tdd": "vvnvn"},
     "meas_loop_geis": {"eis_acdc": "vvvv", "eis_tdd": "vvnvn"},
 }
