@@ -1,4 +1,4 @@
-"""One run file, written: records in, transactions out. Blocking; one thread at a time.
+"""One run file, written: entries in, transactions out. Blocking; one thread at a time.
 
 What is on disk is always a beginning of what was given, in the order in which it was given.
 """
@@ -6,23 +6,35 @@ What is on disk is always a beginning of what was given, in the order in which i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from hilcycler.journal import blocks, chain
+from hilcycler.errors import JournalError
+from hilcycler.journal import blocks, chain, proof
 from hilcycler.journal.blocks import Keys, Rows
-from hilcycler.journal.schema import APPLICATION_ID, TABLES, VERSION, write_to
+from hilcycler.journal.schema import (
+    APPLICATION_ID,
+    TABLES,
+    VERSION,
+    check_tables,
+    check_version,
+    keep_open,
+    reading,
+    speaking,
+    write_to,
+)
 
-BLOCK_FULL = 256
+BLOCK_FULL: Final = 256
 """A block that holds this many rows is left alone; until then it is written anew with each commit.
 
 So a run of one sample a second does not become a table of one-row blobs."""
 
-BLOCK_MOST = 4096
+BLOCK_MOST: Final = 4096
 """No block is made larger than this: a look at a second of data should not unpack an hour."""
 
 
@@ -38,147 +50,182 @@ Entry: TypeAlias = Rows | Text
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a file has come, and its unfinished block."""
+    """How far a file has come, and its unfinished block.
+
+    `t1` and `lag` as in blocks.Keys, up to the unfinished block, which is not counted.
+    """
 
     rows: int = 0
     events: int = 0
     head: bytes = chain.START
     t1: float = -np.inf
     lag: float = 0.0
-    full_t1: float = -np.inf  # t1 and lag before the unfinished block
-    full_lag: float = 0.0
-    open: tuple[Rows, ...] = field(default=())
-
-    @property
-    def open_rows(self) -> int:
-        """Rows in the unfinished block."""
-        return sum(part.size for part in self.open)
+    open: Rows | None = None
 
 
 class RunFile:
-    """The writing end of one run file. Raises sqlite3.Error; after one, see `Journal` for what to do."""
+    """The writing end of one run file.
+
+    `write` and `fold` raise sqlite3.Error; after one, nothing of that call is acknowledged.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, progress: Progress) -> None:
         self.path = path
         self.progress = progress
         self._connection = connection
+        self._keeper = keep_open(path)
 
     @classmethod
-    def create(cls, path: Path, run: str) -> RunFile:
-        """Tables in an empty file that already exists."""
-        connection = write_to(path)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-            for statement in TABLES:
-                connection.execute(statement)
-            segment = (run, 1, 0, 0, chain.START)
-            connection.execute(
-                "INSERT INTO segment VALUES (1, ?, ?, ?, ?, ?, ?)",
-                (*segment, chain.segment_checksum(*segment)),
-            )
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
-            raise
-        return cls(path, connection, Progress())
+    def create(cls, path: Path, place: proof.Segment) -> RunFile:
+        """Tables in an empty file that already exists. JournalError."""
+        with speaking(path, "creating"):
+            connection = write_to(path)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+                for statement in TABLES:
+                    connection.execute(statement)
+                connection.execute(
+                    "INSERT INTO segment VALUES (1, ?, ?, ?, ?, ?, ?)",
+                    (*place, chain.segment_checksum(*place)),
+                )
+                connection.execute("COMMIT")
+                return cls(path, connection, Progress(place.sequence, place.event, place.head))
+            except BaseException:
+                connection.close()
+                raise
+
+    @classmethod
+    def take_up(cls, path: Path) -> tuple[RunFile, proof.Segment]:
+        """Go on with a file that was left unfinished. JournalError.
+
+        Only the end of the file is proved here: a file with a damaged middle still takes what comes.
+        """
+        with reading(path) as connection:
+            check_tables(connection, path)
+            if proof.sealed(connection) is not None:
+                raise JournalError(f"{path}: sealed; a sealed run takes nothing more")
+            if proof.ended(connection):
+                raise JournalError(f"{path}: the run has ended; it takes nothing more")
+        with speaking(path, "opening for writing"):
+            connection = write_to(path)
+            try:
+                check_version(connection, path)
+                place, reached = proof.segment(connection, path), proof.checkpoint(connection, path)
+                progress = _progress(proof.last_blocks(connection, path), reached)
+                return cls(path, connection, progress), place
+            except BaseException:
+                connection.close()
+                raise
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Put `entries` on disk, all or none, in one transaction."""
         was = self.progress
-        parts: list[Rows] = []
+        packer = _Packer(was)
         links: list[chain.Link] = []
-        rows, head = was.rows, was.head
+        head = was.head
         for entry in entries:
             match entry:
                 case Rows():
-                    parts.append(entry)
-                    rows += entry.size
+                    packer.add(entry)
                 case Text(kind, record):
-                    links.append(chain.link(head, was.events + len(links), rows, kind, record))
+                    links.append(chain.link(head, was.events + len(links), packer.rows, kind, record))
                     head = links[-1].hash
-        packer = _Packer(was)
-        packer.add(parts)
-        self._connection.execute("BEGIN IMMEDIATE")
+        packer.finish()
+        counts = (packer.rows, was.events + len(links), head)
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
-                "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?)", packer.written()
+                "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?)", packer.written
             )
             self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", links)
-            counts = (rows, was.events + len(links), head)
             self._connection.execute(
                 "INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?, ?)",
                 (*counts, chain.counts_checksum(*counts)),
             )
             self._connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             raise
-        self.progress = packer.progress(*counts)
+        self.progress = Progress(*counts, *packer.reached, packer.open)
 
     def fold(self) -> None:
         """Move the log into the file itself, as far as readers allow."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
-        """Let go of the file; the last one to do so folds the log in."""
+        """Let go of the file; unless somebody reads it, the log is folded in and gone."""
+        self._keeper.close()
         self._connection.close()
+
+    def abandon(self) -> None:
+        """Let go of the file after the disk has failed under it, without one more write or fsync."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        with suppress(sqlite3.Error):
+            self._keeper.close()
 
 
 class _Packer:
     """Cuts rows into blocks, beginning with the unfinished one."""
 
     def __init__(self, was: Progress) -> None:
-        self._sequence = was.rows - was.open_rows
-        self._open = list(was.open)
-        self._t1, self._lag = was.full_t1, was.full_lag
-        self._after = (was.t1, was.lag)
-        self._blocks: list[tuple[Keys, bytes]] = []
-        self._changed = False
+        self.rows = was.rows
+        self.reached = (was.t1, was.lag)
+        self.open = was.open
+        self.written: list[tuple[object, ...]] = []
+        self._parts = [] if was.open is None else [was.open]
+        self._held = 0 if was.open is None else was.open.size
+        self._sequence = was.rows - self._held
 
-    def add(self, parts: Iterable[Rows]) -> None:
-        for part in parts:
-            self._changed = True
-            if self._open and self._open[0].columns.keys() != part.columns.keys():
-                self._close()
-            start = 0
-            while start < part.size:
-                room = BLOCK_MOST - sum(each.size for each in self._open)
-                taken = blocks.cut(part, start, min(start + room, part.size))
-                self._open.append(taken)
-                start += taken.size
-                if taken.size == room:
-                    self._close()
-
-    def written(self) -> list[tuple[object, ...]]:
-        """The rows to write; closes the last block if it is full."""
-        if self._changed and sum(part.size for part in self._open) >= BLOCK_FULL:
+    def add(self, rows: Rows) -> None:
+        self.rows += rows.size
+        self.open = None
+        if self._parts and self._parts[0].columns.keys() != rows.columns.keys():
             self._close()
-        elif self._changed and self._open:
-            self._blocks.append(self._pack())
-        return [(*keys, blocks.checksum(keys, data), data) for keys, data in self._blocks]
+        start = 0
+        while start < rows.size:
+            stop = min(start + BLOCK_MOST - self._held, rows.size)
+            self._parts.append(blocks.cut(rows, start, stop))
+            self._held += stop - start
+            start = stop
+            if self._held == BLOCK_MOST:
+                self._close()
 
-    def progress(self, rows: int, events: int, head: bytes) -> Progress:
-        if self._blocks:
-            keys = self._blocks[-1][0]
-            self._after = (keys.t1, keys.lag)
-        return Progress(rows, events, head, *self._after, self._t1, self._lag, tuple(self._open))
+    def finish(self) -> None:
+        """Write what is left, as a block to be written anew unless it is full."""
+        if self._held >= BLOCK_FULL:
+            self._close()
+        elif self._parts and self.open is None:
+            self.open = blocks.join(self._parts)
+            self._write(self.open)
 
     def _close(self) -> None:
-        if self._open:
-            keys, data = self._pack()
-            self._blocks.append((keys, data))
-            self._sequence += keys.rows
-            self._t1, self._lag = keys.t1, keys.lag
-            self._open = []
+        keys = self._write(blocks.join(self._parts))
+        self._sequence += keys.rows
+        self.reached = (keys.t1, keys.lag)
+        self._parts, self._held = [], 0
 
-    def _pack(self) -> tuple[Keys, bytes]:
-        self._open = [blocks.join(self._open)]
-        rows = self._open[0]
+    def _write(self, rows: Rows) -> Keys:
         time = rows.columns["test_time"]
-        highest = np.maximum(np.maximum.accumulate(time), self._t1)
-        lag = max(self._lag, float(np.max(highest - time)))
+        t1, lag = self.reached
+        highest = np.maximum(np.maximum.accumulate(time), t1)
+        lag = max(lag, float((highest - time).max()))
         keys = Keys(self._sequence, rows.size, float(time.min()), float(highest[-1]), lag)
-        return keys, blocks.pack(rows)
+        data = blocks.pack(rows)
+        self.written.append((*keys, blocks.checksum(keys, data), data))
+        return keys
+
+
+def _progress(last: Sequence[tuple[Keys, bytes]], reached: proof.Checkpoint) -> Progress:
+    """Where to go on, from the last blocks: a last one that is not full is still being filled."""
+    if not last:
+        return Progress(*reached)
+    keys, data = last[-1]
+    if keys.rows >= BLOCK_FULL:
+        return Progress(*reached, keys.t1, keys.lag)
+    t1, lag = (last[-2][0].t1, last[-2][0].lag) if len(last) > 1 else (-np.inf, 0.0)
+    return Progress(*reached, t1, lag, blocks.unpack(data, keys.rows))

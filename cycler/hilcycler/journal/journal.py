@@ -7,34 +7,26 @@ and the first sample of a step, at once. What is on disk is always a beginning o
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from hilcycler import disk
 from hilcycler.clock import process_time
 from hilcycler.errors import JournalError
 from hilcycler.journal import blocks
-from hilcycler.journal.file import Entry, RunFile, Text
-from hilcycler.journal.recovery import take_up
-from hilcycler.journal.runs import lock_path, run_path
-from hilcycler.journal.schema import ordinary, speaking
-from hilcycler.journal.sealing import seal
+from hilcycler.journal.file import Entry, Text
+from hilcycler.journal.names import last_segment, run_path
+from hilcycler.journal.store import Busy, DiskPolicy, Store
 from hilcycler.journal.writers import AT_ONCE, SHARED
 from hilcycler.quantities import Second
 from hilcycler.records import Event, ImpedancePoint, Record, SampleBlock, to_json
 
-_log = logging.getLogger(__name__)
-
 INLINE_AT_ONCE: Final = frozenset({"run-started", "tripped", "failed", "operator-action", "run-ended"})
 """Even in virtual time these are on disk when `put` returns."""
-
-FOLD_EVERY = 256
-"""Transactions after which the log is folded into the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +35,9 @@ class Settings:
 
     `period`: seconds from the first unwritten sample to the commit. `ring`: samples and events held
     in memory while the disk does not take them; beyond that the run is told to stop. `patience`:
-    how long `commit` waits. `inline`: write in `put` itself, by rows, with no threads: for virtual
-    time, where nothing must run beside the loop and a crash costs only a repetition.
+    how long `commit` and closing wait. `inline`: write in `put` itself, with no threads, whenever
+    `inline_rows` samples or events have gathered: for virtual time, where nothing must run beside the
+    loop and a crash costs no more than a repetition; `commit` then promises order, not the disk.
     """
 
     period: Second = 0.9
@@ -52,6 +45,7 @@ class Settings:
     patience: Second = 120.0
     inline: bool = False
     inline_rows: int = 4096
+    disk: DiskPolicy = field(default_factory=DiskPolicy)
 
 
 class Journal:
@@ -60,40 +54,38 @@ class Journal:
     Leaving the block writes what is left and, when the run has ended, seals the file.
     """
 
-    def __init__(self, path: Path, run: str, *, new: bool, settings: Settings) -> None:
-        self.path = path
-        self._run, self._new, self._settings = run, new, settings
-        self._lock = disk.Lock(lock_path(path))
-        self._file: RunFile | None = None
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store, self._settings = store, settings
         self._failure: JournalError | None = None
         self._pending: deque[Entry] = deque()
-        self._pending_rows = 0
-        self._rows = self._events = 0  # put so far
-        self._put = self._durable = 0  # entries since opened
+        self._unwritten: list[Entry] = []  # taken from there by whoever writes
+        self._rows = self._events = 0  # of the run, put
+        self._put = self._written = 0  # samples and events since opened, put and on disk
         self._step_count: int | None = None
         self._ended = False
-        self._commits = 0
         self._guard = threading.Lock()
-        self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
 
     @classmethod
     def create(cls, folder: Path, run: str, settings: Settings | None = None) -> Journal:
-        """The journal of a new run in `folder`; `run` comes from `runs.new_run_id`."""
-        return cls(run_path(folder, run), run, new=True, settings=settings or Settings())
+        """The journal of a new run in `folder`; `run` comes from `new_run_id`."""
+        settings = settings or Settings()
+        return cls(Store(run_path(folder, run), run, new=True, on=settings.disk), settings)
 
     @classmethod
     def reopen(cls, path: Path, settings: Settings | None = None) -> Journal:
         """The journal of a run that was interrupted; it goes on where the file ends."""
-        ordinary(path)
-        return cls(path, "", new=False, settings=settings or Settings())
+        settings = settings or Settings()
+        where = last_segment(path, settings.disk.fallback)
+        return cls(Store(where, "", new=False, on=settings.disk), settings)
 
     async def __aenter__(self) -> Self:
-        self._lock.take()
         try:
-            self._open()
+            await self._elsewhere(self._store.open)
         except BaseException:
-            self._lock.release()
+            SHARED.call(self._store.abandon, AT_ONCE)  # it may still be opening when we are cancelled
             raise
+        self._rows, self._events = self._store.progress
         return self
 
     async def __aexit__(
@@ -106,146 +98,191 @@ class Journal:
             else:
                 await self.commit()
         finally:
-            self._close()
+            await self._elsewhere(self._close)
 
-    # --- the sink ---------------------------------------------------------------------------
+    @property
+    def path(self) -> Path:
+        """The file that is being written."""
+        return self._store.path
 
     @property
     def rows(self) -> int:
-        """Samples put so far, those of earlier processes included."""
+        """Samples of the run, put; the sequence number of the next one."""
         return self._rows
 
+    # --- the sink ---------------------------------------------------------------------------
+
     def put(self, record: Record) -> None:
-        """See Sink."""
-        self._check_order(record)
-        match record:
-            case SampleBlock():
-                if not len(record):
-                    return
-                entry: Entry = blocks.checked(record)
-                self._rows += len(record)
-                self._pending_rows += len(record)
-                urgent = record.step_count != self._step_count
-                self._step_count = record.step_count
-            case _:
-                entry = Text(record.kind, to_json(record))
-                self._events += 1
-                self._ended = record.kind == "run-ended"
-                urgent = not isinstance(record, ImpedancePoint)
-        self._pending.append(entry)
-        self._put += 1
-        self._raise()
-        if self._settings.inline:
-            if self._pending_rows >= self._settings.inline_rows or entry[0] in INLINE_AT_ONCE:
-                self._flush()
-                self._raise()
-        elif self._pending_rows + len(self._pending) > self._settings.ring:
-            self._fail(JournalError(f"{self.path}: the disk does not keep up; memory for samples is full"))
+        """See Sink. A record that comes with a JournalError is still kept in memory, if there is room."""
+        entry, weight, urgent = self._take(record)
+        if self._put + weight - self._written > self._settings.ring:
+            self._fail(
+                JournalError(f"{self.path}: the disk does not keep up; {self._settings.ring} rows wait")
+            )
             self._raise()
-        else:
+        self._pending.append(entry)
+        self._put += weight
+        self._raise()
+        if not self._settings.inline:
             SHARED.call(self._flush, AT_ONCE if urgent else process_time() + self._settings.period)
+        elif self._put - self._written >= self._settings.inline_rows or entry[0] in INLINE_AT_ONCE:
+            self._flush()
+            self._raise()
+        if self._store.full and isinstance(record, SampleBlock):
+            raise JournalError(f"{self.path}: the disk is full; there is room to end the run, no more")
 
     async def commit(self) -> None:
         """See Sink. JournalError after `patience`."""
+        self._raise()
         if self._settings.inline:
-            return self._raise()
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+            return
         with self._guard:
-            self._raise()
-            if self._durable >= self._put:
-                return None
-            self._waiting.append((self._put, loop, done))
+            if self._written >= self._put:
+                return
+            done, resolve = _promise()
+            self._waiting.append((self._put, resolve))
         SHARED.call(self._flush, AT_ONCE)
+        self._raise()
+        await self._patiently(done)
+        self._raise()
+
+    async def rescue(self, folder: Path) -> Path:
+        """After a failure: put what is still in memory into a new file in `folder`; its path."""
+
+        def move() -> None:
+            self._store.rescue(self._gather(), folder)
+            self._failure = None
+            self._keep()
+
+        await self._elsewhere(move)
+        return self.path
+
+    # --- what comes next --------------------------------------------------------------------
+
+    def _take(self, record: Record) -> tuple[Entry, int, bool]:
+        """The entry of a record that is in order, its weight, and whether it is to be written at once."""
+        self._check_order(record)
+        if isinstance(record, SampleBlock):
+            rows = blocks.checked(record)
+            first_of_step = record.step_count != self._step_count
+            self._rows, self._step_count = self._rows + rows.size, record.step_count
+            return rows, rows.size, first_of_step
         try:
-            async with asyncio.timeout(self._settings.patience):
-                await done
-        except TimeoutError:
-            raise JournalError(
-                f"{self.path}: not on disk after {self._settings.patience:g} s; the disk hangs"
-            ) from None
+            text = Text(record.kind, to_json(record))
+        except ValueError as error:
+            raise JournalError(f"{self.path}: {record.kind} cannot be written as JSON: {error}") from error
+        self._events += 1
+        self._ended = record.kind == "run-ended"
+        return text, 1, not isinstance(record, ImpedancePoint)
 
-    # --- writing ----------------------------------------------------------------------------
+    def _check_order(self, record: SampleBlock | Event) -> None:
+        if self._ended:
+            raise JournalError(f"{self.path}: the run has ended")
+        if isinstance(record, SampleBlock):
+            if record.sequence != self._rows:
+                raise JournalError(f"{self.path}: samples from {record.sequence}, {self._rows} come next")
+        elif (record.kind == "run-started") != (self._events == 0):
+            raise JournalError(f"{self.path}: RunStarted is the first event of a run, and only that")
+        elif record.kind == "run-started" and record.run != self._store.run:
+            raise JournalError(f"{self.path}: RunStarted names {record.run!r}, not {self._store.run!r}")
 
-    def _open(self) -> None:
-        with speaking(self.path, "opening for writing"):
-            if self._new:
-                try:
-                    disk.create(self.path)
-                except FileExistsError:
-                    raise JournalError(f"{self.path}: exists already") from None
-                self._file = RunFile.create(self.path, self._run)
-            else:
-                self._file, self._run = take_up(self.path)
-        self._rows, self._events = self._file.progress.rows, self._file.progress.events
+    # --- writing: in a writer thread, or inline ---------------------------------------------
 
     def _flush(self) -> None:
-        """Write what is pending. Runs in a writer thread, or inline."""
-        batch: list[Entry] = []
-        while self._pending:
-            batch.append(self._pending.popleft())
-        if self._file is None or self._failure is not None:
+        """Write what is pending."""
+        if self._failure is not None:
             return
         try:
-            with speaking(self.path, "writing"):
-                if batch:
-                    self._file.write(batch)
-                    self._commits += 1
-            self._keep(len(batch), sum(entry.size for entry in batch if isinstance(entry, blocks.Rows)))
-            if self._commits % FOLD_EVERY == 0:
-                with speaking(self.path, "folding the log in"):
-                    self._file.fold()
+            if self._gather():
+                self._store.write(self._unwritten)
+                self._keep()
+                self._store.look_after()
+        except Busy as busy:
+            if self._settings.inline:
+                self._fail(JournalError(f"{self.path}: another process holds the file: {busy}"))
+            else:
+                SHARED.call(self._flush, process_time() + self._settings.period)
         except JournalError as failure:
             self._fail(failure)
+        except Exception as fault:
+            self._fail(JournalError(f"{self.path}: a fault in the journal itself: {fault!r}"))
+            raise
 
-    def _keep(self, entries: int, rows: int) -> None:
+    def _gather(self) -> list[Entry]:
+        while self._pending:
+            self._unwritten.append(self._pending.popleft())
+        return self._unwritten
+
+    def _keep(self) -> None:
+        """Count what was unwritten as on disk, and tell who waited for it."""
+        weight = sum(entry.size if isinstance(entry, blocks.Rows) else 1 for entry in self._unwritten)
+        self._unwritten = []
         with self._guard:
-            self._durable += entries
-            self._pending_rows -= rows
-            ready = [each for each in self._waiting if each[0] <= self._durable]
-            self._waiting = [each for each in self._waiting if each[0] > self._durable]
-        for _, loop, done in ready:
-            loop.call_soon_threadsafe(_resolve, done, None)
+            self._written += weight
+            ready = [tell for ticket, tell in self._waiting if ticket <= self._written]
+            self._waiting = [each for each in self._waiting if each[0] > self._written]
+        for tell in ready:
+            tell()
 
     def _fail(self, failure: JournalError) -> None:
         with self._guard:
             self._failure = self._failure or failure
             waiting, self._waiting = self._waiting, []
-        for _, loop, done in waiting:
-            loop.call_soon_threadsafe(_resolve, done, failure)
+        for _, tell in waiting:
+            tell()
 
     def _raise(self) -> None:
         if self._failure is not None:
             raise JournalError(str(self._failure)) from self._failure
 
     def _close(self) -> None:
-        file, self._file = self._file, None
-        try:
-            if file is not None:
-                with speaking(self.path, "closing"):
-                    file.close()
-            if self._ended and self._failure is None:
-                seal(self.path)
-        finally:
-            self._lock.release()
-
-    def _check_order(self, record: SampleBlock | Event) -> None:
-        if isinstance(record, SampleBlock):
-            if record.sequence != self._rows:
-                raise JournalError(
-                    f"{self.path}: samples from {record.sequence} where {self._rows} come next"
-                )
-        elif (record.kind == "run-started") != (self._events == 0):
-            raise JournalError(f"{self.path}: RunStarted is the first event of a run, and only that")
-        elif record.kind == "run-started" and record.run != self._run:
-            raise JournalError(f"{self.path}: RunStarted names run {record.run!r}, not {self._run!r}")
-        elif self._ended:
-            raise JournalError(f"{self.path}: the run has ended")
-
-
-def _resolve(done: asyncio.Future[None], failure: JournalError | None) -> None:
-    if not done.done():
-        if failure is None:
-            done.set_result(None)
+        if self._failure is None:
+            self._store.close(ended=self._ended)
         else:
-            done.set_exception(failure)
+            self._store.abandon()
+
+    # --- waiting ----------------------------------------------------------------------------
+
+    async def _elsewhere(self, work: Callable[[], None]) -> None:
+        """Do blocking work in a writer thread, or here and now if inline."""
+        if self._settings.inline:
+            work()
+            return
+        done, resolve = _promise()
+        outcome: list[BaseException] = []
+
+        def job() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001  (raised again below, in the caller's task)
+                outcome.append(error)
+            resolve()
+
+        SHARED.call(job, AT_ONCE)
+        await self._patiently(done)
+        if outcome:
+            raise outcome[0]
+
+    async def _patiently(self, done: asyncio.Future[None]) -> None:
+        patience = self._settings.patience
+        try:
+            async with asyncio.timeout(patience):
+                await done
+        except TimeoutError:
+            raise JournalError(f"{self.path}: the disk has not answered for {patience:g} s") from None
+
+
+def _promise() -> tuple[asyncio.Future[None], Callable[[], None]]:
+    """A future of the running loop, and what resolves it from any thread."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def resolve() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle)
+
+    return done, resolve

@@ -1,4 +1,4 @@
-"""Reading a run file, live or sealed, from any process: what notebooks and every other reader use.
+"""Reading a run, live or finished, from any process: what notebooks and every other reader use.
 
 Nothing is believed that its checksum does not prove. Each call opens the file, takes one consistent
 look and closes it again, so that readers never stand in the way of the writer.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +22,23 @@ from hilcycler import disk
 from hilcycler.errors import JournalError, RequestError
 from hilcycler.journal import proof
 from hilcycler.journal.blocks import Keys, unpack
-from hilcycler.journal.runs import lock_path
+from hilcycler.journal.chain import Link
+from hilcycler.journal.executed import ExecutedStep, executed_steps
+from hilcycler.journal.names import lock_path, segments
 from hilcycler.journal.schema import reading
 from hilcycler.quantities import Second
 from hilcycler.records import COLUMNS, Event, RunEnded, RunStarted, from_json
 
 if TYPE_CHECKING:
-    import sqlite3
-
     import pandas as pd
 
-STEP_COLUMNS: Final = {"step_count": "<i8", "step_index": "<i8", "cycle": "<i8"}
+STEP_COLUMNS: Final = {"step_count": "<i4", "step_index": "<i4", "cycle": "<i4"}
 """Columns beside those of the instrument: which executed step, which step as written, which cycle."""
 
+ALL_COLUMNS: Final[Mapping[str, str]] = {**COLUMNS, **STEP_COLUMNS}
+
 CHUNK: Final = 262_144
-"""Rows, at least, that `chunks` hands over at a time."""
+"""Rows, about, that are handed over at a time where there may be more than the memory holds."""
 
 
 class State(StrEnum):
@@ -58,42 +61,64 @@ class News:
     state: State
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """The run in the file at `path`. JournalError if it is not a run file that we can read."""
-    run = Run(Path(path))
+class _Piece(NamedTuple):
+    """One file of the run, and which samples and events of it count: up to where the next begins."""
+
+    path: Path
+    sequence: int
+    event: int
+    stop_sequence: int
+    stop_event: int
+
+
+def open_run(path: str | os.PathLike[str], fallback: Path | None = None) -> Run:
+    """The run in the file at `path`. JournalError if it is not a run file that we can read.
+
+    Segments of it that a failing disk has sent elsewhere are found beside it or in `fallback`.
+    """
+    run = Run(Path(path), fallback)
     run.refresh()
     return run
 
 
 class Run:
-    """One run, read. `refresh` looks how far a live one has come; the rest reads what it is asked."""
+    """One run, read. `refresh` looks how far a live one has come; the rest reads what it is asked.
 
-    def __init__(self, path: Path) -> None:
+    As of the last `refresh`: `rows` and `event_count`; test time, step count and cycle of the last
+    sample; `ended`, if it has.
+    """
+
+    def __init__(self, path: Path, fallback: Path | None = None) -> None:
         self.path = path
         self.rows = 0
         self.event_count = 0
         self.last_test_time: Second = 0.0
+        self.step_count = 0
+        self.cycle = 0
+        self.ended: RunEnded | None = None
+        self._fallback = fallback
+        self._pieces: list[_Piece] = []
         self._header: RunStarted | None = None
         self._sealed = False
-        self._ended: RunEnded | None = None
 
     def refresh(self) -> None:
-        """Look how far the run has come."""
-        with reading(self.path) as connection:
-            reached = proof.checkpoint(connection, self.path)
-            self.rows, self.event_count = reached.rows, reached.events
-            self._sealed = connection.execute("SELECT count(*) FROM seal").fetchone()[0] > 0
-            last = proof.last_blocks(connection, self.path)
-            self.last_test_time = last[-1][0].t1 if last else 0.0
-            if self._header is None and reached.events:
-                first = from_json(next(self._links(connection, 0)).record)
-                if not isinstance(first, RunStarted):
-                    raise JournalError(f"{self.path}: does not begin with RunStarted")
-                self._header = first
-            if self._ended is None and reached.events:
-                final = next(self._links(connection, reached.events - 1))
-                event = from_json(final.record) if final.kind == "run-ended" else None
-                self._ended = event if isinstance(event, RunEnded) else None
+        """Look how far the run has come. JournalError."""
+        self._pieces = _pieces(segments(self.path, self._fallback))
+        with reading(self._pieces[-1].path) as connection:
+            path = self._pieces[-1].path
+            reached = proof.checkpoint(connection, path)
+            self._sealed = proof.sealed(connection) is not None
+            last = proof.last_blocks(connection, path)
+            final = list(proof.events(connection, path, reached.events - 1))[-1:]
+        self.rows, self.event_count = reached.rows, reached.events
+        if last:
+            keys, data = last[-1]
+            span = unpack(data, keys.rows, ()).spans[-1]
+            self.last_test_time, self.step_count, self.cycle = keys.t1, span.step_count, span.cycle
+        ended = from_json(final[0].record) if final and final[0].kind == "run-ended" else None
+        self.ended = ended if isinstance(ended, RunEnded) else None
+        if self._header is None and reached.events:
+            self._header = self._first_event()
 
     @property
     def header(self) -> RunStarted:
@@ -103,25 +128,33 @@ class Run:
         return self._header
 
     @property
-    def ended(self) -> RunEnded | None:
-        """How the run ended, if it did."""
-        return self._ended
-
-    @property
     def state(self) -> State:
         """As of the last `refresh`; running only while its writer lives."""
         if self._sealed:
             return State.SEALED
-        if self._ended is not None:
+        if self.ended is not None:
             return State.ENDED
-        return State.RUNNING if disk.locked(lock_path(self.path)) else State.INTERRUPTED
+        return State.RUNNING if disk.locked(lock_path(self._pieces[-1].path)) else State.INTERRUPTED
 
     # --- events -----------------------------------------------------------------------------
 
     def events(self, start: int = 0) -> list[Event]:
         """Events from number `start` on, in the order in which they happened."""
-        with reading(self.path) as connection:
-            return [from_json(link.record) for link in self._links(connection, start)]
+        return [from_json(link.record) for link in self.links(start)]
+
+    def links(self, start: int = 0) -> Iterator[Link]:
+        """Events as they are stored: number, samples before it, kind, JSON and hash."""
+        for piece in self._pieces:
+            if start < piece.stop_event:
+                with reading(piece.path) as connection:
+                    for link in proof.events(connection, piece.path, start):
+                        if link.number >= piece.stop_event:
+                            break
+                        yield link
+
+    def steps(self) -> list[ExecutedStep]:
+        """One an executed step, in order; the last may still be going on."""
+        return executed_steps(self.links(), self.rows)
 
     # --- samples ----------------------------------------------------------------------------
 
@@ -134,20 +167,17 @@ class Run:
         a temperature hold NaN where others have one.
         """
         parts = list(self._parts(names, t0, t1))
-        wanted = _wanted(names)
-        if names is None and not any("temperature" in part for part in parts):
-            wanted = tuple(name for name in wanted if name != "temperature")
-        return {name: _joined(name, parts) for name in wanted}
+        return {name: _joined(name, parts) for name in _present(names, parts)}
 
     def chunks(
         self, names: Sequence[str] | None = None, t0: Second | None = None, t1: Second | None = None
     ) -> Iterator[dict[str, NDArray[Any]]]:
         """As `columns`, a few hundred thousand rows at a time, for runs larger than the memory."""
-        held: list[dict[str, NDArray[Any]]] = []
+        held: list[_Part] = []
         rows = 0
         for part in self._parts(names, t0, t1):
             held.append(part)
-            rows += len(next(iter(part.values())))
+            rows += part.size
             if rows >= CHUNK:
                 yield {name: _joined(name, held) for name in _wanted(names)}
                 held, rows = [], 0
@@ -157,29 +187,34 @@ class Run:
     # --- following --------------------------------------------------------------------------
 
     def since(self, sequence: int = 0, event: int = 0) -> News:
-        """What is there from sample `sequence` and event `event` on, in one consistent look."""
-        with reading(self.path) as connection:
-            parts = []
-            for keys, data in proof.blocks(connection, self.path, _block_at(connection, sequence)):
-                part = _read(keys, data, None)
-                parts.append(
-                    {name: column[max(sequence - keys.sequence, 0) :] for name, column in part.items()}
-                )
-            events = tuple(from_json(link.record) for link in self._links(connection, event))
-        columns = {name: _joined(name, parts) for name in _wanted(None)}
+        """What has come from sample `sequence` and event `event` on.
+
+        No more than about CHUNK samples at a time, and the events up to the last of them.
+        """
         self.refresh()
-        return News(columns, events, sequence + len(columns["test_time"]), event + len(events), self.state)
+        held: list[_Part] = []
+        reached = sequence
+        for part in self._from(sequence):
+            held.append(part)
+            reached += part.size
+            if reached - sequence >= CHUNK:
+                break
+        links = list(self._links_until(event, reached))
+        columns = {name: _joined(name, held) for name in _present(None, held)}
+        events = tuple(from_json(link.record) for link in links)
+        return News(columns, events, reached, event + len(events), self.state)
 
     async def follow(self, sequence: int = 0, event: int = 0, *, every: Second = 1.0) -> AsyncIterator[News]:
         """Each look that brings something new, until the run has ended or its writer is gone."""
         while True:
             news = self.since(sequence, event)
             if news.next_sequence > sequence or news.next_event > event:
+                sequence, event = news.next_sequence, news.next_event
                 yield news
             elif news.state is not State.RUNNING:
                 return
-            sequence, event = news.next_sequence, news.next_event
-            await asyncio.sleep(every if news.state is State.RUNNING else 0)
+            else:
+                await asyncio.sleep(every)
 
     # --- frames -----------------------------------------------------------------------------
 
@@ -187,82 +222,162 @@ class Run:
         self, names: Sequence[str] | None = None, t0: Second | None = None, t1: Second | None = None
     ) -> pd.DataFrame:
         """As `columns`, as a pandas frame."""
-        import pandas as pd
+        from hilcycler.journal import frames
 
-        return pd.DataFrame(self.columns(names, t0, t1), copy=False)
+        return frames.samples(self, names, t0, t1)
+
+    def cycles(self) -> pd.DataFrame:
+        """One row a cycle: when, how long, how many steps, charge passed each way, and whether partial."""
+        from hilcycler.journal import frames
+
+        return frames.cycles(self)
+
+    def spectra(self, t0: Second | None = None, t1: Second | None = None) -> pd.DataFrame:
+        """One row an impedance point, with the step and cycle it belongs to."""
+        from hilcycler.journal import frames
+
+        return frames.spectra(self, t0, t1)
+
+    def step_table(self) -> pd.DataFrame:
+        """As `steps`, as a pandas frame."""
+        from hilcycler.journal import frames
+
+        return frames.steps(self)
+
+    def event_table(self) -> pd.DataFrame:
+        """One row an event, impedance points aside: number, UTC, kind, and the rest as text."""
+        from hilcycler.journal import frames
+
+        return frames.events(self)
 
     # --- within -----------------------------------------------------------------------------
 
-    def _links(self, connection: sqlite3.Connection, start: int) -> Iterator[Any]:
-        place = proof.segment(connection, self.path)
-        if start <= place.event:
-            return proof.events(connection, self.path, place.event, place.head)
-        row = connection.execute("SELECT hash FROM event WHERE number = ?", (start - 1,)).fetchone()
-        if row is None:
-            return iter(())
-        return proof.events(connection, self.path, start, row[0])
+    def _first_event(self) -> RunStarted:
+        first = from_json(next(self.links()).record)
+        if not isinstance(first, RunStarted):
+            raise JournalError(f"{self.path}: does not begin with RunStarted")
+        return first
 
-    def _parts(
-        self, names: Sequence[str] | None, t0: Second | None, t1: Second | None
-    ) -> Iterator[dict[str, NDArray[Any]]]:
+    def _parts(self, names: Sequence[str] | None, t0: Second | None, t1: Second | None) -> Iterator[_Part]:
         wanted = _wanted(names)
         low, high = -np.inf if t0 is None else t0, np.inf if t1 is None else t1
-        with reading(self.path) as connection:
-            last = proof.last_blocks(connection, self.path)
-            if not last:
-                return
-            start = self._first_block(connection, low) if low > -np.inf else 0
-            for keys, data in proof.blocks(connection, self.path, start):
-                if keys.t0 > high + last[-1][0].lag:
-                    break
-                part = _read(keys, data, (*wanted, "test_time"))
-                if keys.t0 < low or keys.t1 > high:
-                    inside = (part["test_time"] >= low) & (part["test_time"] <= high)
-                    part = {name: column[inside] for name, column in part.items()}
-                yield {name: part[name] for name in wanted if name in part}
+        for piece in self._pieces:
+            with reading(piece.path) as connection:
+                last = proof.last_blocks(connection, piece.path)
+                if not last or last[-1][0].t1 < low:
+                    continue
+                start = _first_block(connection, piece, last[-1][0], low)
+                for keys, data in proof.blocks(connection, piece.path, start):
+                    if keys.sequence >= piece.stop_sequence or keys.t0 > high + last[-1][0].lag:
+                        break
+                    part = _read(keys, data, (*wanted, "test_time"))
+                    part = part.cut(0, piece.stop_sequence - keys.sequence)
+                    if keys.t0 < low or keys.t1 > high:
+                        time = part.columns["test_time"]
+                        part = part.where((time >= low) & (time <= high))
+                    yield part
 
-    def _first_block(self, connection: sqlite3.Connection, low: Second) -> int:
-        """Start of the first block that reaches test time `low`: bisection over proved blocks."""
-        below, above = 0, self.rows
-        while below < above:
-            middle = _block_at(connection, (below + above) // 2)
-            keys, _ = next(proof.blocks(connection, self.path, middle))
-            if keys.t1 < low:
-                below = keys.sequence + keys.rows
-            else:
-                above = keys.sequence
+    def _from(self, sequence: int) -> Iterator[_Part]:
+        for piece in self._pieces:
+            with reading(piece.path) as connection:
+                reached = min(proof.checkpoint(connection, piece.path).rows, piece.stop_sequence)
+                if sequence >= reached:
+                    continue
+                start = proof.block_at(connection, piece.path, max(sequence, piece.sequence)).sequence
+                for keys, data in proof.blocks(connection, piece.path, start):
+                    if keys.sequence >= piece.stop_sequence:
+                        break
+                    part = _read(keys, data, None)
+                    yield part.cut(max(sequence - keys.sequence, 0), piece.stop_sequence - keys.sequence)
+
+    def _links_until(self, event: int, rows: int) -> Iterator[Link]:
+        for link in self.links(event):
+            if link.rows > rows:
+                return
+            yield link
+
+
+class _Part(NamedTuple):
+    """Some samples: `size` rows."""
+
+    size: int
+    columns: dict[str, NDArray[Any]]
+
+    def cut(self, start: int, stop: int) -> _Part:
+        if start == 0 and stop >= self.size:
+            return self
+        stop = min(stop, self.size)
+        return _Part(stop - start, {name: column[start:stop] for name, column in self.columns.items()})
+
+    def where(self, inside: NDArray[np.bool]) -> _Part:
+        columns = {name: column[inside] for name, column in self.columns.items()}
+        return _Part(int(inside.sum()), columns)
+
+
+def _pieces(paths: Sequence[Path]) -> list[_Piece]:
+    """The files of a run in order, each cut where the next one begins."""
+    places = []
+    for path in paths:
+        with reading(path) as connection:
+            places.append(proof.segment(connection, path))
+    pieces = []
+    for at, (path, place) in enumerate(zip(paths, places, strict=True)):
+        if place.run != places[0].run or place.number != places[0].number + at:
+            raise JournalError(
+                f"{path}: is segment {place.number} of run {place.run}, not what its name says"
+            )
+        following = places[at + 1] if at + 1 < len(places) else None
+        stop = (following.sequence, following.event) if following else (2**62, 2**62)
+        pieces.append(_Piece(path, place.sequence, place.event, *stop))
+    return pieces
+
+
+def _first_block(connection: sqlite3.Connection, piece: _Piece, last: Keys, low: Second) -> int:
+    """Start of the first block that reaches test time `low`: bisection over proved blocks."""
+    below, above = piece.sequence, last.sequence
+    if low == -np.inf:
         return below
+    while below < above:
+        keys = proof.block_at(connection, piece.path, (below + above) // 2)
+        if keys.t1 < low:
+            below = keys.sequence + keys.rows
+        else:
+            above = keys.sequence
+    return below
 
 
 def _wanted(names: Sequence[str] | None) -> tuple[str, ...]:
     if names is None:
-        return (*COLUMNS, *STEP_COLUMNS)
+        return tuple(ALL_COLUMNS)
     for name in names:
-        if name not in COLUMNS and name not in STEP_COLUMNS:
-            raise RequestError(f"no column {name!r}; there are {', '.join((*COLUMNS, *STEP_COLUMNS))}")
+        if name not in ALL_COLUMNS:
+            raise RequestError(f"no column {name!r}; there are {', '.join(ALL_COLUMNS)}")
     return tuple(names)
 
 
-def _block_at(connection: sqlite3.Connection, sequence: int) -> int:
-    """Start of the block that holds sample `sequence`."""
-    row = connection.execute("SELECT max(sequence) FROM block WHERE sequence <= ?", (sequence,)).fetchone()
-    return int(row[0]) if row[0] is not None else sequence
+def _present(names: Sequence[str] | None, parts: Sequence[_Part]) -> tuple[str, ...]:
+    """The columns wanted; where all are, those that are nowhere are left out."""
+    if names is not None or any("temperature" in part.columns for part in parts):
+        return _wanted(names)
+    return tuple(name for name in ALL_COLUMNS if name != "temperature")
 
 
-def _read(keys: Keys, data: bytes, names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
+def _read(keys: Keys, data: bytes, names: Sequence[str] | None) -> _Part:
     rows = unpack(data, keys.rows, names)
-    lengths = np.diff([span.row for span in rows.spans], append=keys.rows)
-    part = dict(rows.columns)
+    columns = rows.columns
     for at, name in enumerate(STEP_COLUMNS, start=1):
-        if names is None or name in names:
-            part[name] = np.repeat(np.array([span[at] for span in rows.spans], "<i8"), lengths)
-    return part
+        if names is not None and name not in names:
+            continue
+        column = np.empty(keys.rows, STEP_COLUMNS[name])
+        for span in rows.spans:
+            column[span.row :] = span[at]
+        columns[name] = column
+    return _Part(keys.rows, columns)
 
 
-def _joined(name: str, parts: Sequence[dict[str, NDArray[Any]]]) -> NDArray[Any]:
-    dtype = np.dtype((COLUMNS | STEP_COLUMNS)[name])  # type: ignore[operator]
+def _joined(name: str, parts: Sequence[_Part]) -> NDArray[Any]:
+    dtype = np.dtype(ALL_COLUMNS[name])
     pieces = [
-        part[name] if name in part else np.full(len(next(iter(part.values()))), np.nan, dtype)
-        for part in parts
+        part.columns[name] if name in part.columns else np.full(part.size, np.nan, dtype) for part in parts
     ]
     return np.concatenate(pieces) if pieces else np.empty(0, dtype)

@@ -1,29 +1,27 @@
-"""Going on after a process ended: what the file knows, and the file itself, taken up where it ends."""
+"""What a run file knows that an engine needs to go on after its process ended."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hilcycler.errors import JournalError
-from hilcycler.journal import proof
-from hilcycler.journal.blocks import Keys, unpack
-from hilcycler.journal.file import BLOCK_FULL, Progress, RunFile
+from hilcycler.journal.chain import Link
 from hilcycler.journal.reading import Run, open_run
-from hilcycler.journal.schema import check_tables, check_version, speaking, write_to
 from hilcycler.quantities import Ampere, Coulomb, Second, Volt
-from hilcycler.records import Resumed, RunEnded, RunStarted, StepEnded, StepStarted, Tripped
-from hilcycler.steps import Rest, StepResult
+from hilcycler.records import RunStarted, StepEnded, StepStarted, Tripped, from_json
+from hilcycler.steps import StepResult
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
     """A step that started and did not end, as far as its samples tell.
 
-    `elapsed` is step time of the last sample; `charge` (signed) the trapezoids over the samples, with
-    the first sample's current before it.
+    `elapsed` is the step time of the last sample; `charge` (signed) the trapezoids over the samples,
+    with the first sample's current before it.
     """
 
     started: StepStarted
@@ -38,8 +36,9 @@ class ResumeState:
     """What an engine needs to go on with a run.
 
     `results`: of all finished steps, in order, for `protocol.resume`. `cut_off`: the steps started
-    since the last finished one, in order: usually one or none, more if their remainders were cut off
-    too. `open_circuit`: the last voltage at rest. `ended`: the run is over and cannot go on.
+    since the last finished one, in order: usually one or none, more if remainders were cut off too.
+    `open_circuit`: the last voltage at rest. `last_utc` and `last_monotonic`: when the last event was
+    written. `tripped`: the trip since the run was last resumed, if there was one.
     """
 
     header: RunStarted
@@ -50,99 +49,73 @@ class ResumeState:
     next_step_count: int
     last_test_time: Second
     last_utc: Second
+    last_monotonic: Second
     tripped: Tripped | None
-    ended: RunEnded | None
 
 
-def resume_state(path: Path) -> ResumeState:
-    """Read back from the run file what a resuming engine needs. JournalError if it cannot be trusted."""
-    run = open_run(path)
-    started: dict[int, StepStarted] = {}
-    unfinished: dict[int, StepStarted] = {}
-    results: list[StepResult] = []
-    open_circuit: Volt | None = None
-    tripped: Tripped | None = None
-    ended: RunEnded | None = None
-    test_time = utc = 0.0
-    for event in run.events():
-        match event:
-            case StepStarted():
-                started[event.step_count] = unfinished[event.step_count] = event
-                test_time = max(test_time, event.test_time)
-            case StepEnded(count, result):
-                if isinstance(started[count].step, Rest) and result.last_voltage is not None:
-                    open_circuit = result.last_voltage
-                results.append(result)
-                unfinished.clear()
-                test_time = max(test_time, event.test_time)
-            case Tripped():
-                tripped = event
-            case RunEnded():
-                ended = event
-            case Resumed():
-                tripped = ended = None
-            case _:
-                pass
-        utc = event.stamp.utc if hasattr(event, "stamp") else utc
+def resume_state(path: Path, fallback: Path | None = None) -> ResumeState:
+    """Read back what a resuming engine needs. JournalError if the run has ended or cannot be trusted."""
+    run = open_run(path, fallback)
+    if run.ended is not None:
+        raise JournalError(f"{path}: the run has ended ({run.ended.outcome}); it cannot go on")
+    told = _Told()
+    for link in run.links():
+        told.take(link)
     return ResumeState(
         header=run.header,
-        results=tuple(results),
-        cut_off=tuple(_cut_off(run, step) for step in unfinished.values()),
-        open_circuit=open_circuit,
+        results=tuple(told.results),
+        cut_off=tuple(_cut_off(run, link) for link in told.unfinished),
+        open_circuit=told.open_circuit,
         next_sequence=run.rows,
-        next_step_count=max(started, default=0) + 1,
-        last_test_time=max(test_time, run.last_test_time),
-        last_utc=utc,
-        tripped=tripped,
-        ended=ended,
+        next_step_count=told.step_count + 1,
+        last_test_time=max(told.test_time, run.last_test_time),
+        last_utc=told.stamp["utc"],
+        last_monotonic=told.stamp["monotonic"],
+        tripped=told.tripped,
     )
 
 
-def take_up(path: Path) -> tuple[RunFile, str]:
-    """The writing end of a run file that was left unfinished, and its run id.
+class _Told:
+    """What the events tell, taken one after another."""
 
-    Only the end of the file is proved here: a file with a damaged middle still takes what comes.
-    """
-    with speaking(path, "opening for writing"):
-        connection = write_to(path)
-        try:
-            check_version(connection, path)
-            check_tables(connection, path)
-            if connection.execute("SELECT count(*) FROM seal").fetchone()[0]:
-                raise JournalError(f"{path}: sealed; a sealed run takes nothing more")
-            place, promised = proof.segment(connection, path), proof.checkpoint(connection, path)
-            progress = _progress(list(proof.last_blocks(connection, path)), promised, path)
-        except BaseException:
-            connection.close()
-            raise
-    return RunFile(path, connection, progress), place.run
+    def __init__(self) -> None:
+        self.results: list[StepResult] = []
+        self.unfinished: list[Link] = []
+        self.open_circuit: Volt | None = None
+        self.step_count = 0
+        self.test_time: Second = 0.0
+        self.stamp: dict[str, float] = {"utc": 0.0, "monotonic": 0.0}
+        self.tripped: Tripped | None = None
+        self._resting = False
 
-
-def _progress(last: list[tuple[Keys, bytes]], promised: proof.Checkpoint, path: Path) -> Progress:
-    """Where to go on, from the last two blocks: a last one that is not full is still being filled."""
-    if not last:
-        if promised.rows:
-            raise JournalError(f"{path}: samples 0 to {promised.rows - 1} are missing")
-        return Progress(0, promised.events, promised.head)
-    keys, data = last[-1]
-    if keys.sequence + keys.rows != promised.rows:
-        raise JournalError(f"{path}: samples after {keys.sequence + keys.rows - 1} are missing")
-    if keys.rows >= BLOCK_FULL:
-        return Progress(promised.rows, promised.events, promised.head, keys.t1, keys.lag, keys.t1, keys.lag)
-    before = last[-2][0] if len(last) > 1 else None
-    return Progress(
-        promised.rows,
-        promised.events,
-        promised.head,
-        keys.t1,
-        keys.lag,
-        before.t1 if before else -np.inf,
-        before.lag if before else 0.0,
-        (unpack(data, keys.rows),),
-    )
+    def take(self, link: Link) -> None:
+        record = json.loads(link.record)
+        self.stamp = record.get("stamp", self.stamp)
+        self.test_time = max(self.test_time, float(record.get("test_time", 0.0)))
+        match link.kind:
+            case "step-started":
+                self.unfinished.append(link)
+                self.step_count = max(self.step_count, record["step_count"])
+                self._resting = record["step"]["kind"] == "rest"
+            case "step-ended":
+                ended = from_json(link.record)
+                assert isinstance(ended, StepEnded)
+                self.results.append(ended.result)
+                self.unfinished.clear()
+                if self._resting and ended.result.last_voltage is not None:
+                    self.open_circuit = ended.result.last_voltage
+            case "tripped":
+                tripped = from_json(link.record)
+                self.tripped = tripped if isinstance(tripped, Tripped) else None
+            case "resumed":
+                self.tripped = None
+            case _:
+                pass
 
 
-def _cut_off(run: Run, started: StepStarted) -> CutOff:
+def _cut_off(run: Run, link: Link) -> CutOff:
+    started = from_json(link.record)
+    assert isinstance(started, StepStarted)
     columns = run.columns(("test_time", "voltage", "current", "step_count"), t0=started.test_time)
     mine = columns["step_count"] == started.step_count
     if not mine.any():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from hilcycler.errors import JournalError
+from hilcycler.journal.damage import Damage
 
 APPLICATION_ID: Final = 0x4843_4A52
 """The letters HCJR."""
@@ -64,18 +65,37 @@ TABLES: Final = (
 _SCHEMA: Final = tuple(" ".join(statement.split()) for statement in TABLES)
 
 
+_DISK: Final = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_NOMEM,
+)
+"""Primary result codes that say something about the disk, not about what is in the file."""
+
+
 @contextmanager
 def speaking(path: Path, doing: str) -> Iterator[None]:
-    """Turn what sqlite3 raises into a JournalError that names the file and what was being done."""
+    """Turn what sqlite3 raises into a JournalError that names the file and what was being done.
+
+    It is a Damage if the fault is in the file, not in the disk.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorname", "")
-        raise JournalError(f"{path}: {doing}: {error}{f' ({code})' if code else ''}") from error
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code & 0xFF in _DISK:
+            name = getattr(error, "sqlite_errorname", "")
+            raise JournalError(f"{path}: {doing}: {error} ({name})") from error
+        raise Damage(path, "structure", 0, f"{doing}: the file is damaged: {error}") from error
 
 
 def write_to(path: Path) -> sqlite3.Connection:
-    """A connection whose commits are on the disk when they return. Raises sqlite3.Error."""
+    """A connection whose commits are on the disk when they return. Raises sqlite3.Error, JournalError."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
@@ -86,8 +106,8 @@ def write_to(path: Path) -> sqlite3.Connection:
     try:
         # The writer moves the log into the file itself, after the commit was acknowledged, so that
         # neither the wait for it nor its errors are hidden in a commit.
+        _use_a_log(connection, path)
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "fullfsync = ON",
             "checkpoint_fullfsync = ON",
@@ -96,6 +116,28 @@ def write_to(path: Path) -> sqlite3.Connection:
             "cell_size_check = ON",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_a_log(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        raise JournalError(f"{path}: this disk cannot hold a run file (no shared memory: a network disk?)")
+
+
+def keep_open(path: Path) -> sqlite3.Connection:
+    """A second look at a file that is being written. Raises sqlite3.Error.
+
+    While it lasts, closing the writing connection is not the last closing, so that it does not fold
+    the log in and sync files that must not be touched any more.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except BaseException:
         connection.close()
         raise
@@ -157,4 +199,4 @@ def check_tables(connection: sqlite3.Connection, path: Path) -> None:
         for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
     }
     if found != set(_SCHEMA):
-        raise JournalError(f"{path}: the tables are not those of format {VERSION}")
+        raise Damage(path, "structure", 0, f"the tables are not those of format {VERSION}")

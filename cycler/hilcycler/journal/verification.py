@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from hilcycler.errors import JournalError
-from hilcycler.journal.proof import prove
+from hilcycler.journal import proof
+from hilcycler.journal.damage import Damage
 from hilcycler.journal.reading import State, open_run
 from hilcycler.journal.schema import check_tables, reading
 
@@ -16,38 +17,53 @@ class Verdict(StrEnum):
     """What can be said of a run file."""
 
     WHOLE = "sealed and whole"
-    OPEN = "open: whole as far as it goes, but its tail cannot be proved"
+    OPEN = "not sealed: whole as far as it goes, its tail cannot be proved"
     CORRUPT = "corrupt"
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verdict and what was found: `detail` says where it is damaged, or how far it goes."""
+    """A verdict. `rows` and `events` were found and proved, or promised where the file is corrupt.
+
+    `damage` is the first thing that is not as it was written; then `state` is not known.
+    """
 
     verdict: Verdict
     state: State | None
     rows: int
     events: int
     detail: str
+    damage: Damage | None = None
 
 
 def verify(path: Path) -> Verification:
-    """Read everything in the run file at `path` and judge it. JournalError if it is no run file."""
-    rows = events = 0
-    state: State | None = None
-    with reading(path):
-        pass
+    """Read everything in the run file at `path` and judge it.
+
+    JournalError if it is no run file at all, or one of a version that we do not know.
+    """
+    reached = proof.Checkpoint(0, 0, b"")
     try:
-        run = open_run(path)
-        rows, events, state = run.rows, run.event_count, run.state
         with reading(path) as connection:
-            check_tables(connection, path)
-            proof = prove(connection, path)
-            seal = connection.execute("SELECT rows, blocks, events, digest FROM seal").fetchone()
-        if seal is None:
-            return Verification(Verdict.OPEN, state, rows, events, f"{rows} samples, {events} events proved")
-        if seal != tuple(proof):
-            raise JournalError(f"{path}: the seal does not fit what is in the file")
-    except JournalError as error:
-        return Verification(Verdict.CORRUPT, state, rows, events, str(error))
-    return Verification(Verdict.WHOLE, state, rows, events, f"{rows} samples, {events} events")
+            reached = proof.checkpoint(connection, path)
+            found, seal = _prove_all(connection, path), proof.sealed(connection)
+    except Damage as damage:
+        return Verification(Verdict.CORRUPT, None, reached.rows, reached.events, str(damage), damage)
+    if seal is None:
+        detail = f"proved up to sample {found.rows - 1} and event {found.events - 1}"
+        return Verification(Verdict.OPEN, open_run(path).state, found.rows, found.events, detail)
+    detail = (
+        f"{found.rows} samples in {found.blocks} blocks, {found.events} events, sha256 {found.digest.hex()}"
+    )
+    return Verification(Verdict.WHOLE, State.SEALED, found.rows, found.events, detail)
+
+
+def _prove_all(connection: sqlite3.Connection, path: Path) -> proof.Seal:
+    """Our own tables first, then what SQLite says of pages that a walk through them does not pass."""
+    check_tables(connection, path)
+    found, seal = proof.prove(connection, path), proof.sealed(connection)
+    if seal is not None and seal != found:
+        raise Damage(path, "seal", 0, "the seal does not fit what is in the file")
+    answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if answer != "ok":
+        raise Damage(path, "structure", 0, f"the database is damaged: {answer}")
+    return found

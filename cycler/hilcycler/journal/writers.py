@@ -59,7 +59,7 @@ class Writers:
             job = self._take()
             try:
                 job()
-            except Exception:
+            except Exception:  # noqa: BLE001  (the other runs of this process still need this thread)
                 _log.exception("a journal's writer failed in a way that it did not foresee")
             with self._change:
                 self._running.discard(job)

@@ -1,0 +1,221 @@
+"""Where a run's entries go when the disk does not always do as it is told.
+
+- A commit that fails is not acknowledged; the entries stay in memory.
+- A disk that is full gets its reserve released once, so that the run can still write how it ended.
+- After any other failure, a failed fsync above all, the file is done: nothing more is written to it
+  and nothing is synced again, because a second fsync may report success over lost pages. What was
+  not acknowledged goes to a new file, the next segment of the run, in the fallback folder; without
+  one, the run is told to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hilcycler import disk
+from hilcycler.clock import process_time
+from hilcycler.errors import JournalError
+from hilcycler.journal import chain, proof
+from hilcycler.journal.file import Entry, RunFile
+from hilcycler.journal.names import lock_path, reserve_path, segment_path
+from hilcycler.journal.schema import speaking
+from hilcycler.journal.sealing import complete
+
+FOLD_EVERY: Final = 256
+"""Transactions after which the log is folded into the file."""
+
+SLOW: Final = 5.0
+"""A commit that takes longer than this many seconds is worth a warning."""
+
+_log = logging.getLogger(__name__)
+
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskPolicy:
+    """How a run's store treats its disk.
+
+    `reserve`: bytes kept aside for the end of the run; 0: none. `low`: free bytes below which it
+    warns. `fallback`: a folder on another disk, for what the first one no longer takes. `warn` is
+    called in a writer thread.
+    """
+
+    reserve: int = 1 << 20
+    low: int = 1 << 30
+    fallback: Path | None = None
+    warn: Callable[[str], None] = _log.warning
+
+
+class Busy(Exception):
+    """Another process holds the file for a moment; what was to be written is to be given again."""
+
+
+class Store:
+    """The files of one run, for writing. Blocking; calls take turns."""
+
+    def __init__(self, path: Path, run: str, *, new: bool, on: DiskPolicy) -> None:
+        self.path = path
+        self.run = run
+        self.full = False
+        self._new, self._on = new, on
+        self._number = 1
+        self._file: RunFile | None = None
+        self._locks: list[disk.Lock] = []
+        self._turn = threading.Lock()
+        self._transactions = 0
+        self._low = False
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Samples and events of the run that are on disk."""
+        file = self._writing()
+        return file.progress.rows, file.progress.events
+
+    def open(self) -> None:
+        """Create the file, or take it up. JournalError."""
+        with self._turn:
+            try:
+                self._lock(self.path)
+                if self._new:
+                    _create(self.path)
+                    self._file = RunFile.create(self.path, proof.Segment(self.run, 1, 0, 0, chain.START))
+                else:
+                    self._file, place = RunFile.take_up(self.path)
+                    self.run, self._number = place.run, place.number
+                self._keep_aside()
+            except BaseException:
+                self._give_up()
+                raise
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Put `entries` on disk. Busy, or JournalError when there is nowhere left to put them."""
+        with self._turn:
+            began = process_time()
+            try:
+                self._writing().write(entries)
+            except sqlite3.Error as error:
+                self._write_anyway(entries, error)
+            took = process_time() - began
+            if took > SLOW:
+                self._on.warn(f"{self.path}: the disk took {took:.0f} s for one commit")
+            self._transactions += 1
+
+    def look_after(self) -> None:
+        """Now and then: fold the log in, and see how much room there is. JournalError."""
+        if self._transactions % FOLD_EVERY:
+            return
+        with self._turn:
+            try:
+                self._writing().fold()
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode not in _BUSY:
+                    self._write_anyway((), error)
+            free = disk.free(self.path)
+            if free < self._on.low and not self._low:
+                self._on.warn(f"{self.path}: only {free / 1e6:.0f} MB left on this disk")
+            self._low = free < self._on.low
+
+    def rescue(self, entries: Sequence[Entry], folder: Path) -> None:
+        """Go on in `folder` with what the file no longer takes. JournalError."""
+        with self._turn:
+            self._go_on(entries, folder)
+
+    def close(self, *, ended: bool) -> None:
+        """Let go; a run that has ended is sealed. JournalError."""
+        with self._turn:
+            file, self._file = self._file, None
+            try:
+                if file is not None:
+                    with speaking(self.path, "closing"):
+                        file.close()
+                    reserve_path(self.path).unlink(missing_ok=True)
+                    if ended:
+                        complete(self.path)
+            finally:
+                self._give_up()
+
+    def abandon(self) -> None:
+        """Let go of files that the disk has failed under, touching nothing."""
+        with self._turn:
+            self._give_up()
+
+    # --- within -----------------------------------------------------------------------------
+
+    def _writing(self) -> RunFile:
+        if self._file is None:
+            raise JournalError(f"{self.path}: not open")
+        return self._file
+
+    def _write_anyway(self, entries: Sequence[Entry], error: sqlite3.Error) -> None:
+        code = error.sqlite_errorcode
+        if code in _BUSY:
+            raise Busy(str(error)) from error
+        if code == sqlite3.SQLITE_FULL and self._release_reserve():
+            try:
+                return self._writing().write(entries)
+            except sqlite3.Error as again:
+                error = again
+        self._writing().abandon()
+        failure = f"{self.path}: writing failed, this file takes nothing more: {error}"
+        if self._on.fallback is None:
+            raise JournalError(failure) from error
+        try:
+            self._go_on(entries, self._on.fallback)
+        except JournalError as worse:
+            raise JournalError(f"{failure}; nor does the fallback: {worse}") from worse
+        self._on.warn(f"{failure}; the run goes on in {self.path}")
+        return None
+
+    def _go_on(self, entries: Sequence[Entry], folder: Path) -> None:
+        was = self._writing().progress
+        path = segment_path(folder, self.run, self._number + 1)
+        self._lock(path)
+        _create(path)
+        file = RunFile.create(path, proof.Segment(self.run, self._number + 1, was.rows, was.events, was.head))
+        with speaking(path, "writing"):
+            file.write(entries)
+        self._file, self.path, self._number = file, path, self._number + 1
+
+    def _lock(self, path: Path) -> None:
+        lock = disk.Lock(lock_path(path))
+        lock.take()
+        self._locks.append(lock)
+
+    def _give_up(self) -> None:
+        if self._file is not None:
+            self._file.abandon()
+        self._file = None
+        while self._locks:
+            self._locks.pop().release()
+
+    def _keep_aside(self) -> None:
+        if self._on.reserve:
+            try:
+                disk.reserve(reserve_path(self.path), self._on.reserve)
+            except OSError as error:
+                raise JournalError(f"{self.path}: no room for a run: {error}") from error
+
+    def _release_reserve(self) -> bool:
+        if self.full:
+            return False
+        self.full = True
+        self._on.warn(f"{self.path}: the disk is full; the reserve is released, the run must end")
+        reserve_path(self.path).unlink(missing_ok=True)
+        return True
+
+
+def _create(path: Path) -> None:
+    """An empty new file. JournalError."""
+    try:
+        disk.create(path)
+    except FileExistsError:
+        raise JournalError(f"{path}: exists already") from None
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be created: {error}") from error
