@@ -11,7 +11,6 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from hilcycler.errors import RequestError
-from hilcycler_simulators.cells.ageing import Age
 from hilcycler_simulators.cells.kinetics import REFERENCE_TEMPERATURE
 from hilcycler_simulators.cells.profiles.symmetric import SymmetricProfile
 from hilcycler_simulators.cells.reading import refusal
@@ -39,11 +38,11 @@ class Catalogue:
         profile = self._profile(name)
         return {
             "name": name,
-            **profile.model_dump(include={"kind", "description", "sources", "tuned_to", "cannot_meet"}),
+            **profile.model_dump(include={"kind", "description", "sources", "notes"}),
             "truth": self.make(name, seed=1).truth,
         }
 
-    def make(self, name: str, seed: int) -> WienerCell[Age]:
+    def make(self, name: str, seed: int) -> WienerCell:
         """A new cell of that profile; the same seed gives the same cell and the same life."""
         return WienerCell(self._profile(name).chemistry(name, seed), REFERENCE_TEMPERATURE)
 

@@ -82,6 +82,9 @@ Duration = Annotated[float, quantity(quantities.TIME, "1 s", "100000 h")]
 ActivationEnergy = Annotated[float, quantity("kJ/mol", "0 kJ/mol", "200 kJ/mol")]
 Exponent = Annotated[float, number(0.5, 1.0)]
 Transference = Annotated[float, number(0.01, 1.0)]
+Share = Annotated[float, number(0.0, 1.0)]
+Concentration = Annotated[float, quantity("mol/L", "0.01 mol/L", "12 mol/L")]
+Diffusion = Annotated[float, quantity("cm2/s", "1e-16 cm2/s", "1e-3 cm2/s")]
 Factor = Annotated[float, number(0.0, 1000.0)]
 
 

@@ -1,7 +1,7 @@
 """Li||Li (and Na||Na, K||K): two equal metal electrodes in an electrolyte.
 
-V = j R_b + R_SEI y_SEI + 2 (2RT/F) asinh(y_ct / 2 j0) + R_D y_D, with y the filtered current
-densities. R_D = R_b (1 - t+)/t+, so that the bulk settles at R_b/t+ (Bruce and Vincent).
+V = j R_b + R_SEI y_SEI + 2 (2RT/F) asinh(y_ct / 2 j0) + V_salt(y_salt), y being filtered current
+densities.
 """
 
 from __future__ import annotations
@@ -10,187 +10,146 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hilcycler.cell import Cell
-from hilcycler_simulators.cells import elements
-from hilcycler_simulators.cells.ageing import Age, Life
-from hilcycler_simulators.cells.bank import Bank, Floats
-from hilcycler_simulators.cells.kinetics import (
-    REFERENCE_TEMPERATURE,
-    arrhenius,
-    overpotential,
-    overpotential_slope,
-    thermal_voltage,
+from hilcycler_simulators.cells.ageing import Age
+from hilcycler_simulators.cells.bank import Bank, Floats, Tap
+from hilcycler_simulators.cells.chemistry import Chemistry
+from hilcycler_simulators.cells.interfaces import (
+    MA_CM2,
+    Electrolyte,
+    Film,
+    Metal,
+    Transfer,
+    areal,
+    nearby,
 )
-from hilcycler_simulators.cells.wiener import Moment, Tap
+from hilcycler_simulators.cells.kinetics import thermal_voltage
 
-OHM_CM2: Final = 1e-4  # ohm m2 in 1 ohm cm2
-MA_CM2: Final = 10.0  # A/m2 in 1 mA/cm2
-TEMPERATURE_STEP: Final = 0.25  # time constants follow the temperature in these steps, kelvin
+_WORKING, _COUNTER = 0, 3  # where the reservoirs (active, dead, SEI) of each electrode begin
 
 
 @dataclass(frozen=True, slots=True)
-class Arc:
-    """An interface's semicircle: time constant, constant-phase exponent, activation energy (J/mol)."""
+class Symmetric(Chemistry):
+    """See the module. `film` is of both electrodes together, `transfer` of each, `excess` in C/m2."""
 
-    tau: float
-    exponent: float
-    activation_energy: float
+    electrolyte: Electrolyte
+    film: Film
+    transfer: Transfer
+    metal: Metal
+    excess: float
+    quoted: tuple[float, float]  # current density and areal charge for which truth states the voltage
 
-
-@dataclass(frozen=True, slots=True)
-class Salt:
-    """The electrolyte in the separator: R_b (ohm m2), cation transference number, diffusion time."""
-
-    resistance: float
-    transference: float
-    tau: float
-    activation_energy: float
-
-    @property
-    def polarisation(self) -> float:
-        """R_D, ohm m2: what the settled concentration profile adds to R_b."""
-        return self.resistance * (1.0 - self.transference) / self.transference
-
-
-@dataclass(frozen=True, slots=True)
-class Symmetric:
-    """A chemistry: see the module. `film` is R_SEI of both electrodes, `j0` is of each."""
-
-    label: Cell
-    area: float
-    salt: Salt
-    film: float
-    film_arc: Arc
-    j0: float
-    transfer_arc: Arc
-    life: Life
-    cycling: tuple[float, float]  # the current density and areal charge of its half-cycles
-
-    def fresh(self) -> tuple[Floats, Age]:
-        return np.empty(0), Age()
+    def fresh(self) -> Floats:
+        return np.array([self.excess, 0.0, 0.0, self.excess, 0.0, 0.0])
 
     def bank(self, temperature: float) -> Bank:
-        steps = round((temperature - REFERENCE_TEMPERATURE) / TEMPERATURE_STEP)
-        return _bank(
-            self.film_arc, self.salt, self.transfer_arc, REFERENCE_TEMPERATURE + steps * TEMPERATURE_STEP
-        )
+        return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
 
-    def taps(self, bank: Bank, slow: Age, temperature: float) -> Sequence[Tap]:
-        grown, chains = slow.resistance(self.life), bank.chains
-        film = grown * self.film * arrhenius(self.film_arc.activation_energy, temperature)
-        salt = self.salt.polarisation * arrhenius(self.salt.activation_energy, temperature)
-        ohmic = slice(chains["film"].start, chains["salt"].stop)
-        resistances = np.concatenate(
-            (film * bank.weights[chains["film"]], salt * bank.weights[chains["salt"]])
-        )
-        return Tap(ohmic, resistances), Tap(chains["transfer"], bank.weights[chains["transfer"]])
+    def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
+        film = self._film(age, temperature)
+        return bank.tap("film", film), bank.tap("salt"), bank.tap("transfer")
 
-    def stores(self, moment: Moment[Age], times: Floats) -> Floats:  # noqa: ARG002  (both electrodes in excess)
-        return np.empty((len(times), 0))
+    def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:  # noqa: ARG002
+        charge = np.multiply(j, seconds)[..., None]
+        if np.ndim(j) == 0:  # one sign all along: the usual and the fast case
+            after: Floats = store + charge * _rates(self.metal, bool(j > 0.0))
+        else:
+            after = store + charge * np.where(
+                charge > 0.0, _rates(self.metal, True), _rates(self.metal, False)
+            )
+        return after
 
     def voltage(
-        self,
-        j: float | Floats,
-        tapped: Sequence[Floats],
-        store: Floats,  # noqa: ARG002
-        slow: Age,
-        temperature: float,
+        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
     ) -> Floats:
-        volts, transfer = tapped
-        bulk = self.salt.resistance * arrhenius(self.salt.activation_energy, temperature)
-        return j * bulk + volts + 2.0 * overpotential(transfer, self._j0(slow, temperature), temperature)
+        film, salt, transfer = tapped
+        kinetic = self.transfer.voltage(transfer, age.interface(self.life), temperature)
+        volts = self.electrolyte.voltage(j, salt, temperature) + film + 2.0 * kinetic
+        if self._scarce(store):
+            volts = volts + self.metal.exhaustion(store[..., _WORKING], temperature)
+            volts = volts - self.metal.exhaustion(store[..., _COUNTER], temperature)
+        return volts
 
-    def age(self, moment: Moment[Age], elapsed: float) -> Age:
-        return moment.slow.after(self.life, moment.j, elapsed)
+    def feels(self, start: Floats, end: Floats) -> bool:
+        return self._scarce(start) or self._scarce(end)
 
-    def areal_impedance(
-        self,
-        s: NDArray[np.complex128],
-        bank: Bank,
-        moment: Moment[Age],
-        tapped: Sequence[float],
-        temperature: float,
-    ) -> NDArray[np.complex128]:
-        linear, transfer = self.taps(bank, moment.slow, temperature)
-        bulk = self.salt.resistance * arrhenius(self.salt.activation_energy, temperature)
-        slope = 2.0 * overpotential_slope(
-            np.array(tapped[1]), self._j0(moment.slow, temperature), temperature
-        )
-        return bulk + linear.response(bank, s) + slope * transfer.response(bank, s)
+    def _scarce(self, store: Floats) -> bool:
+        return bool(store[..., _WORKING : _COUNTER + 1 : _COUNTER].min() < 20.0 * self.metal.last)
 
-    def truth(self, slow: Age, store: Floats, temperature: float) -> dict[str, Any]:  # noqa: ARG002
-        """The values now, at this age and temperature; areal ones hold both electrodes."""
-        grown = slow.resistance(self.life)
-        bulk = self.salt.resistance * arrhenius(self.salt.activation_energy, temperature)
-        film = grown * self.film * arrhenius(self.film_arc.activation_energy, temperature)
-        j0 = self._j0(slow, temperature)
-        transfer = 2.0 * thermal_voltage(temperature) / j0
-        density, charge = self.cycling
+    def ledger(self, store: Floats) -> dict[str, float]:
+        gained = store - self.fresh()
+        names = ("working active", "working dead", "working SEI")
+        return {name: -float(gained[_WORKING + at]) for at, name in enumerate(names)}
+
+    def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
+        """The values now; areal ones hold both electrodes."""
+        bulk = self.electrolyte.resistance * self.electrolyte.grown(temperature)
+        j0 = self.transfer.j0(age.interface(self.life), temperature)
+        density, charge = self.quoted
+        cycled = replace(age, hours=math.inf, half_cycle=charge)
         return {
             "area_m2": self.area,
             "temperature_K": temperature,
-            "cycling_hours": slow.hours,
-            "throughput_C_m2": slow.throughput,
-            **_both("R_b", bulk, self.area),
-            **_both("R_SEI", film, self.area),
-            **_both("R_ct", transfer, self.area),
-            **_both("R_D", bulk * (1.0 / self.salt.transference - 1.0), self.area),
-            "t_plus": self.salt.transference,
+            "cycling_hours": age.hours,
+            "throughput_C_m2": age.throughput,
+            **areal("R_b", bulk, self.area),
+            **areal("R_SEI", self._film(age, temperature), self.area),
+            **areal("R_ct", 2.0 * thermal_voltage(temperature) / j0, self.area),
+            **areal("R_D", self.electrolyte.polarisation * self.electrolyte.grown(temperature), self.area),
+            "t_plus": self.electrolyte.transference,
             "j0_A_m2": j0,
             "j0_mA_cm2": j0 / MA_CM2,
-            "tau_SEI_s": self.film_arc.tau,
-            "tau_ct_s": self.transfer_arc.tau,
-            "tau_salt_s": self.salt.tau,
-            "E_b_J_mol": self.salt.activation_energy,
-            "E_SEI_J_mol": self.film_arc.activation_energy,
-            "E_ct_J_mol": self.transfer_arc.activation_energy,
-            "overpotential_V": self.overpotential(density, temperature, replace(slow, hours=math.inf)),
-            "overpotential_now_V": self.overpotential(density, temperature, slow),
+            "limiting_current_A_m2": self.electrolyte.limiting / self.electrolyte.grown(temperature),
+            "D_salt_m2_s": self.electrolyte.diffusion,
+            "salt_concentration_mol_m3": self.electrolyte.concentration,
+            "conductivity_S_m": self.electrolyte.thickness / bulk,
+            "tau_SEI_s": self.film.tau,
+            "tau_ct_s": self.transfer.tau,
+            "tau_salt_s": self.electrolyte.tau,
+            "E_b_J_mol": self.electrolyte.activation_energy,
+            "E_SEI_J_mol": self.film.activation_energy,
+            "E_ct_J_mol": self.transfer.activation_energy,
+            "short_S_m2": leak.conductance if (leak := self.leak(age)) else 0.0,
+            "inventory_C_m2": dict(zip(_STORES, map(float, store), strict=True)),
+            "overpotential_V": self.settled(density, cycled, temperature),
+            "overpotential_now_V": self.settled(density, age, temperature),
             "overpotential_at_A_m2": density,
             "overpotential_half_cycle_C_m2": charge,
-            "overpotential_definition": "mean |V| over the central 50 % of charge of both half-cycles, "
-            "two electrodes, concentration profile settled; at the present age with the activation faded, "
-            "`now` without that",
+            "overpotential_definition": "mean |V| over the central 50 % of charge of both half-cycles, two "
+            "electrodes, salt profile settled; at the present age with the activation faded, `now` without that",
         }
 
-    def overpotential(self, j: float, temperature: float, slow: Age) -> float:
+    def settled(self, j: float, age: Age, temperature: float) -> float:
         """|V| once a constant `j` has settled, volt: what every filter state ends at."""
-        bulk = (
-            self.salt.resistance
-            / self.salt.transference
-            * arrhenius(self.salt.activation_energy, temperature)
-        )
-        film = (
-            self.film * slow.resistance(self.life) * arrhenius(self.film_arc.activation_energy, temperature)
-        )
-        transfer = 2.0 * overpotential(np.array(j), self._j0(slow, temperature), temperature)
-        return j * (bulk + film) + float(transfer)
+        now = np.array(j)
+        kinetic = self.transfer.voltage(now, age.interface(self.life), temperature)
+        bulk = self.electrolyte.voltage(j, now, temperature)
+        return float(bulk + j * self._film(age, temperature) + 2.0 * kinetic)
 
-    def _j0(self, slow: Age, temperature: float) -> float:
-        """The exchange current density whose resistance RT/(F j0) follows Arrhenius exactly."""
-        growth = slow.resistance(self.life) * arrhenius(self.transfer_arc.activation_energy, temperature)
-        return self.j0 / growth * temperature / REFERENCE_TEMPERATURE
+    def _film(self, age: Age, temperature: float) -> float:
+        return self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
 
 
-def _both(name: str, areal: float, area: float) -> dict[str, float]:
-    return {f"{name}_ohm_cm2": areal / OHM_CM2, f"{name}_ohm": areal / area}
+_STORES = ("working active", "working dead", "working SEI", "counter active", "counter dead", "counter SEI")
 
 
 @lru_cache(maxsize=64)
-def _bank(film: Arc, salt: Salt, transfer: Arc, temperature: float) -> Bank:
-    chains = (
-        ("film", elements.zarc(film.tau * arrhenius(film.activation_energy, temperature), film.exponent)),
-        ("salt", elements.transmissive(salt.tau * arrhenius(salt.activation_energy, temperature))),
+def _bank(film: Film, electrolyte: Electrolyte, transfer: Transfer, temperature: float) -> Bank:
+    return Bank.of(
         (
-            "transfer",
-            elements.zarc(
-                transfer.tau * arrhenius(transfer.activation_energy, temperature), transfer.exponent
-            ),
-        ),
+            ("film", film.chain(temperature)),
+            ("salt", electrolyte.chain(temperature)),
+            ("transfer", transfer.chain(temperature)),
+        )
     )
-    return Bank.of(chains)
+
+
+@lru_cache(maxsize=64)
+def _rates(metal: Metal, strips_working: bool) -> Floats:  # noqa: FBT001
+    """d(reservoirs)/d(charge) while the current has that direction."""
+    gained = metal.plated(np.array(1.0))
+    lost = np.array([-1.0, 0.0, 0.0])
+    return np.concatenate((lost, gained)) if strips_working else -np.concatenate((gained, lost))

@@ -1,116 +1,44 @@
-"""The stepping of every simulated cell: linear filters, then a memoryless map to the voltage.
+"""A simulated cell at its terminals: linear filters, then a memoryless map to the voltage.
 
-The Wiener form. A chemistry says which filters the current passes (a `Bank`), how they are tapped,
-what charge its reservoirs hold, and how all that becomes a voltage. The machine here lives through
-excitations. It remembers the moment the present excitation began and how long it has lasted, and
-computes from there: however often an instrument looks, it sees the same numbers.
+The Wiener form: a chemistry says which filters the current passes, what its reservoirs hold and how
+that becomes a voltage. The cell remembers when its present stretch began and computes from there,
+so however often an instrument looks, it sees the same numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilcycler.cell import Cell
-from hilcycler_simulators.cells.bank import Bank, Floats
+from hilcycler_simulators.cells.ageing import Age
+from hilcycler_simulators.cells.bank import Floats
+from hilcycler_simulators.cells.chemistry import Chemistry
+from hilcycler_simulators.cells.drive import Drive, Galvanostat, Potentiostat
+from hilcycler_simulators.cells.march import COARSE, FINE, Marched
 from hilcycler_simulators.cells.roots import first_zero
+from hilcycler_simulators.cells.stretch import Free, Moment, Setting, Stretch
 
-S = TypeVar("S")
-
-_BLOCK = 8192
-_LOOK = np.concatenate(([0.0], np.geomspace(1e-9, 1.0, 60)))  # where a crossing is looked for first
-
-
-@dataclass(frozen=True, slots=True)
-class Tap:
-    """A weighted sum of the states of one chain or of neighbouring chains."""
-
-    chains: slice
-    weights: Floats
-
-    def follow(self, decay: Floats, states: Floats, j: float) -> Floats:
-        """The tapped sum along a decay matrix, `j` held from `states` on."""
-        settled = j * float(self.weights.sum())
-        followed: Floats = settled + decay[:, self.chains] @ (self.weights * (states[self.chains] - j))
-        return followed
-
-    def response(self, bank: Bank, s: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """The same sum for a sinusoid: weights over 1 + s tau, `s` in 1/s."""
-        responded: NDArray[np.complex128] = (1.0 / (1.0 + s[:, None] * bank.tau[self.chains])) @ self.weights
-        return responded
+_SMALL_STEP: Final = 5e-3  # V
+_LOOK: Final = np.unique(np.concatenate((np.geomspace(1e-9, 1.0, 60), np.linspace(0.0, 1.0, 121))))
+_NUDGE_J: Final = 1e-4  # A/m2
+_NUDGE_STORE: Final = 1.0  # C/m2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Moment(Generic[S]):
-    """A cell at the instant its present excitation began.
-
-    `j` is the current density applied since (A/m2), `states` the filtered current densities,
-    `store` the reservoirs (C/m2), `slow` what ages.
-    """
-
-    clock: float
-    j: float
-    states: Floats
-    store: Floats
-    slow: S
-
-
-class Chemistry(Protocol[S]):
-    """What a kind of cell adds to the machine. Current densities in A/m2, resistances in ohm m2."""
-
-    @property
-    def label(self) -> Cell: ...
-
-    @property
-    def area(self) -> float: ...
-
-    def truth(self, slow: S, store: Floats, temperature: float) -> dict[str, Any]: ...
-
-    def fresh(self) -> tuple[Floats, S]:
-        """Reservoirs and slow states of a new cell."""
-        ...
-
-    def bank(self, temperature: float) -> Bank: ...
-
-    def taps(self, bank: Bank, slow: S, temperature: float) -> Sequence[Tap]: ...
-
-    def stores(self, moment: Moment[S], times: Floats) -> Floats:
-        """The reservoirs at `times` after the moment, shape (times, reservoirs)."""
-        ...
-
-    def voltage(
-        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, slow: S, temperature: float
-    ) -> Floats: ...
-
-    def age(self, moment: Moment[S], elapsed: float) -> S:
-        """The slow states once the excitation of `moment` has lasted `elapsed` and ends."""
-        ...
-
-    def areal_impedance(
-        self,
-        s: NDArray[np.complex128],
-        bank: Bank,
-        moment: Moment[S],
-        tapped: Sequence[float],
-        temperature: float,
-    ) -> NDArray[np.complex128]:
-        """About the present operating point, ohm m2."""
-        ...
-
-
-class WienerCell(Generic[S]):
+class WienerCell:
     """A simulated cell of one chemistry. See `hilcycler_simulators.cells.terminals.SimulatedCell`."""
 
-    def __init__(self, chemistry: Chemistry[S], temperature: float) -> None:
+    def __init__(self, chemistry: Chemistry, temperature: float) -> None:
         self._chemistry = chemistry
         self._temperature = temperature
         self._bank = chemistry.bank(temperature)
-        store, slow = chemistry.fresh()
-        self._moment = Moment(0.0, 0.0, np.zeros(len(self._bank)), store, slow)
+        self._stretch: Stretch = self._begin(
+            Moment(np.zeros(len(self._bank)), chemistry.fresh(), Age()), Galvanostat(0.0)
+        )
         self._elapsed = 0.0
         self._lived = 0
 
@@ -120,8 +48,14 @@ class WienerCell(Generic[S]):
 
     @property
     def truth(self) -> dict[str, Any]:
-        now = self._now()
-        return {"clock_s": now.clock, **self._chemistry.truth(now.slow, now.store, self._temperature)}
+        now = self._stretch.end(self._elapsed)
+        area = self._chemistry.area
+        return {
+            "clock_s": now.age.clock,
+            "passed_C": now.passed * area,
+            "leaked_C": now.leaked * area,
+            **self._chemistry.truth(now.store, now.age, self._temperature),
+        }
 
     @property
     def temperature(self) -> float:
@@ -131,85 +65,155 @@ class WienerCell(Generic[S]):
     def temperature(self, value: float) -> None:
         if value == self._temperature:
             return
-        self._moment, self._elapsed = self._now(), 0.0
+        now, drive = self._stretch.end(self._elapsed), self._stretch.drive
         self._temperature = value
         self._bank = self._chemistry.bank(value)
-        self._lived += 1
+        self._settle(self._begin(now, drive), 0.0)
 
-    def galvanostatic(self, current: float, times: Floats) -> _Galvanostatic[S]:
-        j = current / self._chemistry.area
-        start, elapsed = self._begin(j)
-        voltage = self._voltages(start, elapsed + np.asarray(times, dtype=float))
-        return _Galvanostatic(self, self._lived, start, elapsed, voltage, np.full(len(voltage), current))
+    def galvanostatic(self, current: float, times: Floats) -> _Course:
+        drive = Galvanostat(current / self._chemistry.area)
+        return self._course([drive], np.asarray(times, dtype=np.float64), [len(times)])
+
+    def potentiostatic(self, voltage: Floats, times: Floats) -> _Course:
+        voltage = np.asarray(voltage, dtype=np.float64)
+        steps = np.flatnonzero(np.diff(voltage)) + 1
+        drives = [Potentiostat(float(voltage[at])) for at in (0, *steps)] if len(voltage) else []
+        return self._course(drives, np.asarray(times, dtype=np.float64), [*steps.tolist(), len(times)])
 
     def crossing(self, current: float, limit: float, horizon: float) -> float | None:
-        start, elapsed = self._begin(current / self._chemistry.area)
-        grid = elapsed + horizon * _LOOK
-        values = self._voltages(start, grid) - limit
-        before = self._voltages(self._moment, np.array([self._elapsed]))[0] - limit
+        """0.0 if `limit` lies between the voltage now and the one just after `current` is applied."""
+        stretch, elapsed = self._enter(Galvanostat(current / self._chemistry.area))
+        grid = horizon * _LOOK
+        values = self._follow(stretch, elapsed + grid)[0] - limit
+        before = self._stretch.look(np.array([self._elapsed]))[0][0] - limit
         if values[0] == 0.0 or np.signbit(before) != np.signbit(values[0]):
             return 0.0
-        found = first_zero(
-            lambda t: float(self._voltages(start, np.array([t]), keep=False)[0]) - limit, grid, values
-        )
-        return None if found is None else found - elapsed
+
+        def distance(seconds: float) -> float:
+            return float(self._follow(stretch, np.array([elapsed + seconds]))[0][0]) - limit
+
+        return first_zero(distance, grid, values)
 
     def impedance(self, frequencies: Floats) -> NDArray[np.complex128]:
-        s = 2j * np.pi * np.asarray(frequencies, dtype=float)
-        now = self._now()
-        taps = self._chemistry.taps(self._bank, now.slow, self._temperature)
-        tapped = [float(tap.weights @ now.states[tap.chains]) for tap in taps]
-        areal = self._chemistry.areal_impedance(s, self._bank, now, tapped, self._temperature)
-        return areal / self._chemistry.area
+        s = np.asarray(2j * np.pi * frequencies, dtype=np.complex128)
+        now = self._stretch.end(self._elapsed)
+        ionic = self._areal_impedance(s, now)
+        leak = self._chemistry.leak(now.age)
+        if leak is not None:
+            voltage = self._stretch.look(np.array([self._elapsed]))[0]
+            ionic = 1.0 / (1.0 / ionic + leak.slope_at(voltage)[0])
+        return ionic / self._chemistry.area
 
-    def _begin(self, j: float) -> tuple[Moment[S], float]:
-        """The moment from which `j` is followed: the present one goes on if it already applies `j`."""
-        if j == self._moment.j:
-            return self._moment, self._elapsed
-        now = self._now()
-        return Moment(now.clock, j, now.states, now.store, now.slow), 0.0
+    def _areal_impedance(self, s: NDArray[np.complex128], now: Moment) -> NDArray[np.complex128]:
+        """Of the ionic path: each input of the memoryless map by its slope, each with its response."""
+        chemistry, temperature = self._chemistry, self._temperature
+        taps = chemistry.taps(self._bank, now.age, temperature)
+        tapped = [float(tap.now(now.states)) for tap in taps]
+        j = self._stretch.ionic(self._elapsed)
 
-    def _now(self) -> Moment[S]:
-        """The present as a moment of its own: the running excitation ends here."""
-        moment, elapsed = self._moment, self._elapsed
-        if elapsed == 0.0:
-            return moment
-        return Moment(
-            moment.clock + elapsed,
-            moment.j,
-            self._bank.after(moment.states, moment.j, elapsed),
-            self._chemistry.stores(moment, np.array([elapsed]))[0],
-            self._chemistry.age(moment, elapsed),
-        )
+        def slope(nudge_j: float, nudged: int, nudge_store: Floats) -> float:
+            either = []
+            for sign in (1.0, -1.0):
+                sums = [np.array(y + sign * _NUDGE_J * (at == nudged)) for at, y in enumerate(tapped)]
+                store = now.store + sign * nudge_store
+                volts = chemistry.voltage(j + sign * nudge_j, sums, store, now.age, temperature)
+                either.append(float(volts))
+            return either[0] - either[1]
 
-    def _voltages(self, moment: Moment[S], times: Floats, *, keep: bool = True) -> Floats:
-        if len(times) > _BLOCK:
-            return np.concatenate(
-                [self._voltages(moment, times[at : at + _BLOCK]) for at in range(0, len(times), _BLOCK)]
-            )
-        decay = self._bank.decay(times) if keep else np.exp(-times[:, None] / self._bank.tau)
-        taps = self._chemistry.taps(self._bank, moment.slow, self._temperature)
-        tapped = [tap.follow(decay, moment.states, moment.j) for tap in taps]
-        store = self._chemistry.stores(moment, times)
-        return self._chemistry.voltage(moment.j, tapped, store, moment.slow, self._temperature)
+        still = np.zeros_like(now.store)
+        areal = np.full(len(s), slope(_NUDGE_J, -1, still) / (2.0 * _NUDGE_J), dtype=np.complex128)
+        for at, tap in enumerate(taps):
+            areal += slope(0.0, at, still) / (2.0 * _NUDGE_J) * tap.response(self._bank, s)
+        gains = chemistry.gains(now.store, now.age)
+        if gains.any():
+            areal += slope(0.0, -1, _NUDGE_STORE * gains) / (2.0 * _NUDGE_STORE) / s
+        return areal
 
-    def _live(self, lived: int, start: Moment[S], elapsed: float) -> None:
-        if lived != self._lived:
-            raise RuntimeError("the cell has lived on since this course was asked for")
-        self._moment, self._elapsed = start, elapsed
+    def _begin(self, moment: Moment, drive: Drive, nodes: tuple[float, float] = FINE) -> Stretch:
+        setting = Setting(self._chemistry, self._bank, self._temperature)
+        if isinstance(drive, Galvanostat) and self._chemistry.leak(moment.age) is None:
+            return Free(setting, moment, drive)
+        return Marched(setting, moment, drive, nodes)
+
+    def _enter(self, drive: Drive) -> tuple[Stretch, float]:
+        """The stretch under `drive` from now on: the present one goes on if it is already that."""
+        return self._next(self._stretch, self._elapsed, drive)
+
+    def _next(self, stretch: Stretch, elapsed: float, drive: Drive) -> tuple[Stretch, float]:
+        if drive == stretch.drive:
+            return stretch, elapsed
+        match (stretch.drive, drive):
+            case (Potentiostat(old), Potentiostat(new)) if abs(new - old) <= _SMALL_STEP:
+                nodes = COARSE
+            case _:
+                nodes = FINE
+        return self._begin(stretch.end(elapsed), drive, nodes), 0.0
+
+    def _pass(self, stretch: Stretch, elapsed: float) -> tuple[Stretch, float]:
+        """Through the events that happen by themselves, up to `elapsed`."""
+        while elapsed > stretch.horizon:
+            elapsed -= stretch.horizon
+            stretch = self._begin(stretch.end(stretch.horizon), stretch.drive)
+        return stretch, elapsed
+
+    def _follow(self, stretch: Stretch, times: Floats) -> tuple[Floats, Floats]:
+        """Voltage and current density along `times`, through events."""
+        if len(times) == 0 or times[-1] <= stretch.horizon:
+            return stretch.look(times)
+        volts, currents = [], []
+        while len(times):
+            until = int(np.searchsorted(times, stretch.horizon, side="right"))
+            seen = stretch.look(times[:until])
+            volts.append(seen[0])
+            currents.append(seen[1])
+            times = times[until:] - stretch.horizon
+            if len(times):
+                stretch = self._begin(stretch.end(stretch.horizon), stretch.drive)
+        return np.concatenate(volts), np.concatenate(currents)
+
+    def _course(self, drives: Sequence[Drive], times: Floats, ends: Sequence[int]) -> _Course:
+        """Through `drives`, each for the instants up to its entry of `ends`, held up to the last."""
+        legs: list[_Leg] = []
+        volts, currents = [], []
+        stretch, elapsed, begin, at = self._stretch, self._elapsed, 0.0, 0
+        for drive, end in zip(drives, ends, strict=True):
+            stretch, elapsed = self._next(stretch, elapsed, drive)
+            legs.append(_Leg(begin, stretch, elapsed))
+            seen = self._follow(stretch, elapsed - begin + times[at:end])
+            volts.append(seen[0])
+            currents.append(seen[1])
+            if drive is not drives[-1]:
+                stretch, elapsed = self._pass(stretch, elapsed - begin + float(times[end - 1]))
+                begin, at = float(times[end - 1]), end
+        area = self._chemistry.area
+        return _Course(self, self._lived, legs, np.concatenate(volts), area * np.concatenate(currents))
+
+    def _settle(self, stretch: Stretch, elapsed: float) -> None:
+        self._stretch, self._elapsed = self._pass(stretch, elapsed)
         self._lived += 1
 
 
-@dataclass(slots=True, eq=False)
-class _Galvanostatic(Generic[S]):
-    """A constant current, seen at the instants asked for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leg:
+    """The part of a course under one drive: since when, and how far into its stretch that was."""
 
-    cell: WienerCell[S]
-    lived: int
-    start: Moment[S]
+    begin: float
+    stretch: Stretch
     elapsed: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Course:
+    """What would happen; see `hilcycler_simulators.cells.terminals.Course`."""
+
+    cell: WienerCell
+    lived: int
+    legs: list[_Leg]
     voltage: Floats
     current: Floats
 
     def commit(self, until: float) -> None:
-        self.cell._live(self.lived, self.start, self.elapsed + until)  # noqa: SLF001  (its own course)
+        if self.lived != self.cell._lived:  # noqa: SLF001  (its own course)
+            raise RuntimeError("the cell has lived on since this course was asked for")
+        leg = next(leg for leg in reversed(self.legs) if leg.begin <= until)
+        self.cell._settle(leg.stretch, leg.elapsed - leg.begin + until)  # noqa: SLF001
