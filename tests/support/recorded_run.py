@@ -132,7 +132,7 @@ class Recorded:
     def events(self) -> list[Event]:
         return [record for record in self.records if not isinstance(record, SampleBlock)]
 
-    def chunks(self, names: Sequence[str], rows: int = 1000) -> Iterator[dict[str, NDArray[Any]]]:
+    def chunks(self, names: Sequence[str], rows: int = 100_000) -> Iterator[dict[str, NDArray[Any]]]:
         for block in self.records:
             if isinstance(block, SampleBlock):
                 extra = {"step_count": block.step_count, "step_index": block.step_index, "cycle": block.cycle}

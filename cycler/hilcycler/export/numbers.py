@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 def floats(column: NDArray[np.float64]) -> list[str]:
     """Each number; nothing for NaN."""
+    if np.isnan(column).all():
+        return [""] * len(column)
     texts = [*map(repr, column.tolist())]
     magnitude = np.abs(column)
     scientific = (magnitude != 0.0) & ((magnitude < 1e-4) | (magnitude >= 1e16))
@@ -30,8 +32,9 @@ def _pointed(text: str) -> str:
 
 
 def integers(column: NDArray[Any]) -> list[str]:
-    """Each whole number."""
-    return [*map(str, column.tolist())]
+    """Each whole number; there are few different ones."""
+    texts = {value: str(value) for value in np.unique(column).tolist()}
+    return [texts[value] for value in column.tolist()]
 
 
 def quoted(text: str) -> str:
