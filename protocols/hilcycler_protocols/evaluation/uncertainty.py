@@ -9,17 +9,17 @@ rectangular cause. Terms as in JCGM 100:2008 (GUM), sections 4.3 and 5.1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from hilcycler.quantities import Ampere, Ohm, Second, Volt
 
 LEVEL: Final = 0.95
-_GRID: Final = 4001
+_GRID: Final = 2001
 _NEGLIGIBLE: Final = 3e-3
 
 
@@ -76,6 +76,43 @@ class Accuracy:
 PERFECT: Final = Accuracy()
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An input that somebody states, and the band it lies within: `Known(25e-6, 1e-6)` is 25 ± 1 um."""
+
+    value: float
+    within: float = 0.0
+
+
+Cause: TypeAlias = tuple[str, float, Sequence[Component]]
+"""An input of a formula: its name, its value, what it may be off by."""
+
+
+def propagated(formula: Callable[..., float], *inputs: Cause) -> list[Component]:
+    """The causes behind each input as causes behind `formula(*values)`, each by its own slope.
+
+    First order (JCGM 100, 5.1.2), slopes by central differences. Inputs must be independent: what
+    several of them share has to be an input of its own.
+    """
+    values = [value for _, value, _ in inputs]
+    found: list[Component] = []
+    for at, (_, value, causes) in enumerate(inputs):
+        size = combined(causes)
+        if size == 0.0:
+            continue
+        step = 1e-3 * size
+        above, below = list(values), list(values)
+        above[at], below[at] = value + step, value - step
+        slope = (formula(*above) - formula(*below)) / (2.0 * step)
+        found += [cause.scaled(slope) for cause in causes]
+    return found
+
+
+def stated(name: str, known: Known) -> Cause:
+    """A stated input as a cause."""
+    return (name, known.value, [within(name, known.within)])
+
+
 def combined(components: Iterable[Component]) -> float:
     """Standard uncertainty of the sum of independent causes."""
     return math.sqrt(sum(c.standard**2 for c in components))
@@ -85,7 +122,7 @@ def half_width(components: Sequence[Component], level: float = LEVEL) -> float:
     """Half-width of the symmetric interval that holds the sum of the errors with probability `level`.
 
     Exact for a normal or t and any number of rectangular causes, to the resolution of a grid of
-    4001 points (some 1e-3); the freedom of several scattering causes after Welch and Satterthwaite.
+    2001 points (some 1e-3); the freedom of several scattering causes after Welch and Satterthwaite.
     """
     total = combined(components)
     if total == 0.0:
