@@ -132,7 +132,9 @@ class Recorded:
     def events(self) -> list[Event]:
         return [record for record in self.records if not isinstance(record, SampleBlock)]
 
-    def chunks(self, names: Sequence[str], rows: int = 100_000) -> Iterator[dict[str, NDArray[Any]]]:
+    def chunks(
+        self, names: Sequence[str] | None = None, rows: int = 100_000
+    ) -> Iterator[dict[str, NDArray[Any]]]:
         for block in self.records:
             if isinstance(block, SampleBlock):
                 extra = {"step_count": block.step_count, "step_index": block.step_index, "cycle": block.cycle}
@@ -140,7 +142,7 @@ class Recorded:
                 whole.setdefault("temperature", np.full(len(block), np.nan, "<f4"))
                 whole |= {name: np.full(len(block), value, np.int64) for name, value in extra.items()}
                 for start in range(0, len(block), rows):
-                    yield {name: whole[name][start : start + rows] for name in names}
+                    yield {name: whole[name][start : start + rows] for name in names or whole}
 
 
 def half_cycle(process: Process, current: float, charge: float = 4.0716) -> ConstantCurrent:

@@ -1,7 +1,7 @@
-"""Experiments and evaluations as plug-ins offer them, found by entry points.
+"""Experiments as plug-ins offer them (entry points `hilcycler.experiments`).
 
-An experiment writes a whole protocol from a few parameters (group `hilcycler.experiments`); the
-evaluations that belong to it are named beside it (group `hilcycler.evaluations`).
+An experiment writes a whole protocol from a few parameters; the evaluations that belong to it are
+named beside it.
 """
 
 from __future__ import annotations
