@@ -61,6 +61,19 @@ def test_every_place_on_the_line_has_a_dot_and_no_dot_is_off_the_line(
         assert along_y[inside].min() - 1.2 <= row <= along_y[inside].max() + 0.2
 
 
+@given(st.integers(0, 600), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.01, 0.3]), st.booleans())
+def test_thinned_points_draw_the_same_line(count: int, seed: int, broken: float, forwards: bool) -> None:
+    random = np.random.default_rng(seed)
+    x, y = random.uniform(-5.0, 30.0, count), random.uniform(-3.0, 20.0, count)
+    x = np.sort(x) if forwards else x
+    x[random.random(count) < broken] = np.nan
+    y[random.random(count) < broken] = np.inf
+    thin_x, thin_y = raster.thinned(x, y, np.arange(WIDTH + 1, dtype=np.float64))
+    assert (raster.line(thin_x, thin_y, WIDTH, HEIGHT) == raster.line(x, y, WIDTH, HEIGHT)).all()
+    if forwards and not broken:
+        assert len(thin_x) <= 4 * (WIDTH + 2) + 1
+
+
 @given(_CURVES)
 def test_points_are_where_they_are(curve: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = curve

@@ -39,7 +39,7 @@ def test_a_running_step_is_shown_in_words_with_readings_and_progress(viewing: Vi
             await viewer.sees(*list(fake_run.half_cycle(5, Process.PLATE))[:3])
             title, doing, readings, progress = viewer.lines[:4]
             assert "20260101-symmetric   Li-Li 07   EmStat4S HR ES4-0012    SIMULATED" in title
-            assert "running   step 9 of 20: plate, −1.131 mA, until 1 h" in doing
+            assert "running   step 9 of 20: plate at 1.131 mA; until 1 h" in doing
             assert "I  −1.131 mA" in readings
             assert "test time  8 h 29 min" in readings
             assert "cycle  5" in readings
@@ -162,7 +162,7 @@ def test_waiting_for_the_operator_is_a_state_of_its_own(viewing: Viewing, fake_r
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
             await viewer.sees(fake_run.started(), fake_run.begin(OperatorPause("turn the cell"), 0))
-            assert "waiting for the operator: turn the cell" in viewer.lines[1]
+            assert "wait for the operator: turn the cell" in viewer.lines[1]
             assert "paused" in viewer.lines[1]
 
     acted(scene())

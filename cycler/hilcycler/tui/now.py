@@ -8,12 +8,13 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from hilcycler.language import describe_step
 from hilcycler.quantities import duration
 from hilcycler.records import OffState
 from hilcycler.tui.happenings import off_in_words
 from hilcycler.tui.live import Now, Phase
 from hilcycler.tui.plain import plain
-from hilcycler.tui.words import reading, step_in_words
+from hilcycler.tui.reading import reading
 
 _ALARMING = frozenset({Phase.TRIPPED, Phase.FAILED, Phase.INTERRUPTED})
 
@@ -46,7 +47,9 @@ class NowPanel(Widget):
         if now.step is None:
             return ""
         of = "" if self.planned is None else f" of {self.planned}"
-        return f"step {now.step.step_count}{of}: {step_in_words(now.step.step)}"
+        step = now.step.step
+        words = describe_step(step, usual=getattr(step, "sampling", None))
+        return f"step {now.step.step_count}{of}: {plain(words)}"
 
     def _readings(self) -> Content:
         now = self.now

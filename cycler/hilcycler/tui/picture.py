@@ -122,6 +122,12 @@ class _Area:
     def down(self) -> int:
         return self.rows * raster.CELL[1]
 
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """Where on x each column of dots begins: what `to_x` takes to a whole number."""
+        unit = (self.x_high - self.x_low) / (self.across - 1)
+        return self.x_low + unit * (np.arange(self.across + 1, dtype=np.float64) - 0.5)
+
     def to_x(self, x: Values) -> Values:
         return (x - self.x_low) * ((self.across - 1) / (self.x_high - self.x_low)) + 0.5
 
@@ -149,12 +155,21 @@ def _limits(axis: Axis, values: Sequence[NDArray[np.float64]], most: int) -> tup
     if axis.includes is not None:
         low = high = axis.includes
     for array in values:
-        finite = array[np.isfinite(array)]
-        if len(finite):
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        lowest, highest = _extremes(array)
+        low, high = min(low, lowest), max(high, highest)
     if most or not low < high or not math.isfinite(high - low):
         return widened(low, high, max(2, most))
     return low, high
+
+
+def _extremes(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The lowest and highest finite value; (inf, -inf) if there is none."""
+    if len(values):
+        low, high = float(values.min()), float(values.max())
+        if math.isfinite(low) and math.isfinite(high):
+            return low, high
+        values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if len(values) else (math.inf, -math.inf)
 
 
 def _any_points(series: Sequence[Series]) -> bool:
@@ -165,11 +180,19 @@ def _curves(series: Sequence[Series], area: _Area) -> list[list[Run]]:
     pattern = np.zeros((area.rows, area.columns), dtype=np.uint8)
     owner = np.full((area.rows, area.columns), -1, dtype=np.int8)
     for one in series:
-        trace = raster.line if one.mark is Mark.LINE else raster.points
-        cells = raster.cells(trace(area.to_x(one.x), area.to_y(one.y), area.across, area.down))
+        if one.mark is Mark.LINE:
+            x, y = raster.thinned(one.x, one.y, area.edges)
+            dots = raster.line(area.to_x(x), area.to_y(y), area.across, area.down)
+        else:
+            dots = raster.points(area.to_x(one.x), area.to_y(one.y), area.across, area.down)
+        cells = raster.cells(dots)
         pattern |= cells
         owner[cells != 0] = one.colour % COLOURS
-    return [_runs(text, of) for text, of in zip(raster.text(pattern), owner, strict=True)]
+    rows, colours = raster.text(pattern), {one.colour % COLOURS for one in series}
+    if len(colours) == 1:
+        role = f"series-{colours.pop()}"
+        return [[(row, role)] for row in rows]
+    return [_runs(row, of) for row, of in zip(rows, owner, strict=True)]
 
 
 def _runs(text: str, owner: NDArray[np.int8]) -> list[Run]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from hilcycler.tui.picture import COLOURS, Axis, Plan, draw
+from hilcycler.tui.picture import AXIS, COLOURS, LABEL, TITLE, Axis, Plan, draw
 
 
 class Plot(Widget, can_focus=False):
@@ -26,26 +27,32 @@ class Plot(Widget, can_focus=False):
 
     def __init__(self, plan: Plan, *, id: str | None = None) -> None:  # noqa: A002  (Textual's own name)
         super().__init__(id=id)
-        self._strips: list[Strip] | None = None
+        self._strips: list[Strip] = []
+        self._drawn: tuple[int, int] | None = None  # the size of what is in _strips; None: out of date
+        self._styles_of: dict[str, Style] = {}
         self.set_reactive(Plot.plan, plan)
 
     def watch_plan(self) -> None:
-        self._strips = None
+        self._drawn = None
 
     def notify_style_update(self) -> None:
         """See Widget."""
         super().notify_style_update()
-        self._strips = None
+        self._drawn, self._styles_of = None, {}
 
     def render_line(self, y: int) -> Strip:
         """See Widget."""
-        width, height = self.size
-        if self._strips is None or len(self._strips) != height or self._strips[0].cell_length != width:
-            self._strips = self._draw(width, height)
+        if y == 0 or self._drawn is None:
+            size = self.size
+            if self._drawn != size:
+                self._strips, self._drawn = self._draw(*size), size
         return self._strips[y]
 
     def _draw(self, width: int, height: int) -> list[Strip]:
-        style = {name: self.get_component_rich_style(f"plot--{name}") for name in ("axis", "label", "title")}
-        style |= {f"series-{n}": self.get_component_rich_style(f"plot--series-{n}") for n in range(COLOURS)}
+        style = self._styles_of = self._styles_of or self._styled()
         rows = draw(self.plan, width, height)
         return [Strip([Segment(text, style[role]) for text, role in row], width) for row in rows]
+
+    def _styled(self) -> dict[str, Style]:
+        roles = [AXIS, LABEL, TITLE, *(f"series-{n}" for n in range(COLOURS))]
+        return {role: self.get_component_rich_style(f"plot--{role}") for role in roles}

@@ -8,6 +8,7 @@ Coordinates here are in dots, as floats: x to the right, y *down*, the origin at
 
 from __future__ import annotations
 
+import math
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,10 +20,43 @@ CELL: Final = (2, 4)
 Floats: TypeAlias = NDArray[np.float64]
 Dots: TypeAlias = NDArray[np.bool_]
 
+_BREAK: Final = (np.array([np.nan]), np.array([np.nan]))
 _FAR: Final = 1e6  # dots; further out nothing is drawn, and arithmetic must not overflow
-_BIT: Final = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
+_ORDER: Final = (0, 1, 2, 6, 3, 4, 5, 7)  # the braille bit of each dot: down the left column, then the right
+_PATTERN: Final = np.array(
+    [sum((n >> at & 1) << bit for at, bit in enumerate(_ORDER)) for n in range(256)], dtype=np.uint8
+)
 _BRAILLE: Final = 0x2800
 _SPACE: Final = 0x20
+
+
+def thinned(x: Floats, y: Floats, edges: Floats) -> tuple[Floats, Floats]:
+    """At most four points between any two `edges`: the first, the lowest, the highest and the last.
+
+    Drawn on columns with these edges they cover what all points would. Where x turns back, as in a
+    cyclic voltammogram, points are left as they are.
+    """
+    broken = (
+        ()
+        if _within(x, math.inf) and _within(y, math.inf)
+        else np.flatnonzero(~(np.isfinite(x) & np.isfinite(y)))
+    )
+    starts, ends = [0, *(at + 1 for at in broken)], [*broken, len(x)]
+    parts: list[tuple[Floats, Floats]] = []
+    for start, end in zip(starts, ends, strict=True):
+        parts += [_thinned(x[start:end], y[start:end], edges), _BREAK]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _thinned(x: Floats, y: Floats, edges: Floats) -> tuple[Floats, Floats]:
+    if len(x) < 4 * len(edges) or not bool(np.all(x[1:] >= x[:-1])):
+        return x, y
+    first = np.unique(np.concatenate(([0], np.searchsorted(x, edges))))
+    first = first[first < len(x)]
+    last = np.append(first[1:], len(x)) - 1
+    lowest, highest = np.minimum.reduceat(y, first), np.maximum.reduceat(y, first)
+    kept = np.stack([y[first], lowest, highest, y[last]], axis=1).ravel()
+    return np.repeat(np.stack([x[first], x[last]], axis=1), 2, axis=1).ravel(), kept
 
 
 def line(x: Floats, y: Floats, width: int, height: int) -> Dots:
@@ -34,7 +68,9 @@ def line(x: Floats, y: Floats, width: int, height: int) -> Dots:
     if not len(x):
         return np.zeros((height, width), dtype=np.bool_)
     column = np.floor(x).astype(np.int64)
-    turns: Dots = (column[1:] != column[:-1]) | (stretch[1:] != stretch[:-1])
+    turns: Dots = column[1:] != column[:-1]
+    if stretch[-1] != stretch[0]:
+        turns |= stretch[1:] != stretch[:-1]
     first = np.concatenate(([0], np.flatnonzero(turns) + 1))
     last = np.concatenate((first[1:] - 1, [len(x) - 1]))
     spans = [(column[first], np.minimum.reduceat(y, first), np.maximum.reduceat(y, first))]
@@ -65,8 +101,8 @@ def cells(dots: Dots) -> NDArray[np.uint8]:
     height, width = dots.shape
     across, down = CELL
     tiles = dots.reshape(height // down, down, width // across, across)
-    pattern: NDArray[np.uint8] = np.einsum("adbc,dc->ab", tiles.astype(np.uint8), _BIT)
-    return pattern
+    packed = np.packbits(tiles.transpose(0, 2, 3, 1), bitorder="little")
+    return _PATTERN[packed].reshape(height // down, width // across)
 
 
 def text(pattern: NDArray[np.uint8]) -> list[str]:
@@ -77,13 +113,16 @@ def text(pattern: NDArray[np.uint8]) -> list[str]:
 
 def _finite(x: Floats, y: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """The finite points, near enough to compute with, and which unbroken stretch each belongs to."""
+    if _within(x, _FAR) and _within(y, _FAR):
+        return x, y, np.zeros(len(x), dtype=np.int64)
     finite: Dots = np.isfinite(x) & np.isfinite(y)
-    if finite.all():
-        stretch: NDArray[np.int64] = np.zeros(len(x), dtype=np.int64)
-    else:
-        stretch = np.cumsum(~finite, dtype=np.int64)[finite]
-        x, y = x[finite], y[finite]
-    return np.clip(x, -_FAR, _FAR), np.clip(y, -_FAR, _FAR), stretch
+    stretch = np.cumsum(~finite, dtype=np.int64)[finite]
+    return np.clip(x[finite], -_FAR, _FAR), np.clip(y[finite], -_FAR, _FAR), stretch
+
+
+def _within(values: Floats, bound: float) -> bool:
+    """Whether all lie between -`bound` and `bound`, neither included; NaN makes both extremes NaN."""
+    return not len(values) or bool(values.min() > -bound and values.max() < bound)
 
 
 def _crossings(
@@ -113,7 +152,8 @@ def _fill(spans: list[tuple[NDArray[np.int64], Floats, Floats]], width: int, hei
     column = column[seen]
     begin = np.maximum(top[seen], 0).astype(np.int64) * width + column
     end = (np.minimum(bottom[seen], height - 1).astype(np.int64) + 1) * width + column
-    size = (height + 1) * width
-    edges = np.bincount(begin, minlength=size) - np.bincount(end, minlength=size)
-    filled: Dots = np.cumsum(edges.reshape(height + 1, width)[:height], axis=0) > 0
+    edges = np.zeros((height + 1) * width, dtype=np.int32)
+    np.add.at(edges, begin, 1)
+    np.subtract.at(edges, end, 1)
+    filled: Dots = np.cumsum(edges.reshape(height + 1, width)[:height], axis=0, dtype=np.int32) > 0
     return filled
