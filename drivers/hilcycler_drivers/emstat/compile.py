@@ -129,7 +129,8 @@ def _constant_current(step: ConstantCurrent, envelope: Envelope, device: Device)
     ]
     causes = _causes(step, judgement, (span.text, span.cause(loop.seconds)))
     script = _script("tui", judgement, recording, statements, causes)
-    return Program(step, script, _SAMPLES, causes, recording.silence)
+    index = choose.for_current(abs(step.current), device).index
+    return Program(step, script, _SAMPLES, causes, recording.silence, index)
 
 
 def _constant_voltage(step: ConstantVoltage, envelope: Envelope, device: Device) -> Program:
@@ -183,7 +184,8 @@ def _constant_current_constant_voltage(
     ]
     causes = _causes(step, second, (span.text, span.cause(span.seconds)))
     script = _script("tuie", second, recording, statements, causes)
-    return Program(step, script, _SAMPLES, causes, recording.silence)
+    index = choose.for_current(abs(step.current), device).index
+    return Program(step, script, _SAMPLES, causes, recording.silence, index)
 
 
 def _sweep(step: LinearSweep | CyclicVoltammetry, envelope: Envelope, device: Device) -> Program:

@@ -41,6 +41,7 @@ class Program:
     `columns` are the variable types of each field of a package, in order: time first, then voltage
     and perhaps current, or frequency, real and imaginary part. `causes` maps each text the script
     may send at its end. `silence` is the longest time the script may legitimately say nothing.
+    `current_range` is the range a galvanostat drives in, where packages do not say it.
     """
 
     step: Step
@@ -48,3 +49,4 @@ class Program:
     columns: tuple[frozenset[str], ...]
     causes: Mapping[str, Cause]
     silence: Second
+    current_range: int = 0

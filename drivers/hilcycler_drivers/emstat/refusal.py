@@ -33,22 +33,26 @@ from hilcycler_drivers.emstat.wire.devices import SCRIPT_BITS, Device
 FASTEST: Final[Second] = 0.01
 """Faster than this a script's judgement of each sample may not keep up; not tried on hardware."""
 
-COMMANDS: Final[dict[type, str]] = {
-    Rest: "meas_loop_ocp",
-    ConstantCurrent: "meas_loop_cp",
-    ConstantVoltage: "meas_loop_ca",
-    ConstantCurrentConstantVoltage: "meas_loop_cp",
-    PotentiostaticImpedance: "meas_loop_eis",
-    GalvanostaticImpedance: "meas_loop_geis",
-    LinearSweep: "meas_loop_lsv",
-    CyclicVoltammetry: "meas_loop_cv",
+COMMANDS: Final[dict[type, tuple[str, ...]]] = {
+    Rest: ("meas_loop_ocp",),
+    ConstantCurrent: ("set_i", "meas_loop_cp"),
+    ConstantVoltage: ("set_e", "meas_loop_ca"),
+    ConstantCurrentConstantVoltage: ("set_i", "meas_loop_cp", "set_e", "meas_loop_ca"),
+    PotentiostaticImpedance: ("set_e", "meas_loop_eis"),
+    GalvanostaticImpedance: ("set_i", "meas_loop_geis"),
+    LinearSweep: ("set_e", "meas_loop_lsv"),
+    CyclicVoltammetry: ("set_e", "meas_loop_cv"),
 }
-"""The techniques of the family, and the script command each needs."""
+"""The techniques of the family, and the script commands each needs."""
 
 
 def techniques(bits: int) -> frozenset[type]:
     """Those that a firmware with these script capabilities can do."""
-    return frozenset(kind for kind, command in COMMANDS.items() if bits >> SCRIPT_BITS[command] & 1)
+    return frozenset(
+        kind
+        for kind, commands in COMMANDS.items()
+        if all(bits >> SCRIPT_BITS[command] & 1 for command in commands)
+    )
 
 
 def check(step: Step, envelope: Envelope, device: Device, bits: int) -> None:
