@@ -1,0 +1,76 @@
+"""Simulated EmStats with a simulated cell: what the entry point `emstat` offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from hilcycler.cell import Cell
+from hilcycler.errors import RequestError
+from hilcycler.links import Link
+from hilcycler.twin import TwinRequest
+from hilcycler_drivers.emstat.wire.devices import DEVICES
+from hilcycler_simulators.cells import catalogue
+from hilcycler_simulators.cells.terminals import SimulatedCell
+from hilcycler_simulators.instruments.emstat.firmware import EmStat
+from hilcycler_simulators.instruments.emstat.unit import Unit
+from hilcycler_simulators.serving import DirectLink, Port, listen
+
+_USUAL = "es4_hr"
+_CODES = {
+    DEVICES[code].name.lower().replace(" ", "-"): code
+    for code in (_USUAL, *(code for code in DEVICES if code != _USUAL))
+}
+
+
+class EmStatTwin:
+    """One simulated instrument with one cell on it; see `hilcycler.twin.Twin`.
+
+    `pace` is simulated seconds per second of the loop's clock; None: as fast as output is taken.
+    """
+
+    def __init__(
+        self, cell: SimulatedCell, model: str = _USUAL, seed: int = 1, pace: float | None = None
+    ) -> None:
+        self._cell = cell
+        self.unit = Unit.of(DEVICES[model], cell, seed)
+        self.firmware = EmStat(self.unit, pace)
+        self._port = Port(self.firmware, f"twin:{model}")
+
+    @property
+    def cell(self) -> Cell:
+        return self._cell.label
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        return self._cell.truth
+
+    async def connect(self) -> Link:
+        return DirectLink(self._port)
+
+    def listen(self, where: str) -> AbstractAsyncContextManager[str]:
+        return listen(self._port, where)
+
+
+class EmStatFamily:
+    """See `hilcycler.twin.TwinFamily`."""
+
+    driver = "emstat"
+
+    @property
+    def models(self) -> Sequence[str]:
+        """As people write them: `emstat4-hr` for the device that calls itself `es4_hr`."""
+        return tuple(_CODES)
+
+    def make(self, request: TwinRequest) -> EmStatTwin:
+        code = _CODES.get(request.model, request.model)
+        if code not in DEVICES:
+            raise RequestError(f"no EmStat model {request.model!r}; there are {', '.join(self.models)}")
+        if request.pace is not None and not 0.0 < request.pace < float("inf"):
+            raise RequestError(f"a pace of {request.pace:g} simulated seconds per second; expected above 0")
+        cell = catalogue.make(request.cell, request.seed)
+        return EmStatTwin(cell, code, request.seed, request.pace)
+
+
+twin = EmStatFamily()
