@@ -346,7 +346,9 @@ def test_a_cut_off_step_is_continued_by_its_remainder() -> None:
     assert run(bench, PLATE, position=_cut_off(blind=100.0)).outcome is Outcome.COMPLETED
     remaining = asked[-1]
     assert isinstance(remaining, ConstantCurrent)
-    assert remaining.ends[0].condition == ChargeReached(pytest.approx(3.6 - 1.0 - 0.1))
+    condition = remaining.ends[0].condition
+    assert isinstance(condition, ChargeReached)
+    assert condition.charge == pytest.approx(3.6 - 1.0 - 0.1)
     (started,) = bench.of(StepStarted)
     assert (started.step_count, started.continues) == (8, 7)
     (gap,) = bench.of(Gap)

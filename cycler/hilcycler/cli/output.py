@@ -30,8 +30,8 @@ def table(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> No
         say(empty)
         return
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0]:
-        shown.add_column(name)
+    for at, name in enumerate(rows[0]):
+        shown.add_column(name, no_wrap=at == 0, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(inert("" if value is None else value)) for value in row.values()))
     Console().print(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import assert_never
 
@@ -81,7 +82,7 @@ class Progress:
         if self._plain and tenth > self._said:
             self._said = tenth
             say(
-                f"  {min(tenth * 10, 100):3d} %  cycle {self._cycle}  {duration(self._test_time)} simulated or measured  {self._reading()}"
+                f"  {min(tenth * 10, 100):3d} %  cycle {self._cycle}  {duration(self._test_time)} of test time  {self._reading()}"
             )
 
     def _reading(self) -> str:
@@ -119,5 +120,6 @@ def sparkline(values: list[float]) -> str:
     lowest, highest = min(values), max(values)
     span = (highest - lowest) or 1.0
     return "".join(
-        _BARS[min(int((v - lowest) / span * len(_BARS)), len(_BARS) - 1)] if v == v else " " for v in values
-    )  # noqa: PLR0124
+        _BARS[min(int((v - lowest) / span * len(_BARS)), len(_BARS) - 1)] if math.isfinite(v) else " "
+        for v in values
+    )

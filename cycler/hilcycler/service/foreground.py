@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import nan
 from pathlib import Path
@@ -17,11 +17,12 @@ from hilcycler.channel import Capabilities, Channel, Driver
 from hilcycler.clock import Clock, HostClock, TwinClock
 from hilcycler.engine import CutOff, Execution, Position
 from hilcycler.errors import RequestError
-from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, resume_state
+from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, open_run, resume_state
 from hilcycler.links import Connect
 from hilcycler.protocol import (
     Envelope,
     Group,
+    Insert,
     Node,
     Plan,
     Planned,
@@ -80,14 +81,15 @@ async def perform(
     async with order.driver.open(order.connect) as channel:
         envelope = bench_envelope(channel.capabilities).intersect(order.protocol.safety)
         check_steps(order.protocol.body, channel, envelope)
-        clock: Clock = TwinClock() if order.simulated or channel.instrument.simulated else HostClock()
+        simulated = order.simulated or channel.instrument.simulated
+        clock: Clock = TwinClock() if simulated else HostClock()
         header = RunStarted(
             run=new_run_id(),
             protocol_name=order.protocol.name,
             protocol_text=order.text,
             protocol_sha256=hashlib.sha256(order.text.encode()).hexdigest(),
             cell=order.cell,
-            instrument=channel.instrument,
+            instrument=replace(channel.instrument, simulated=simulated),
             envelope=envelope,
             versions={"hilcycler": version("hilcycler"), "python": platform.python_version()},
             stamp=clock.stamp(0.0),
@@ -100,7 +102,7 @@ async def perform(
         execution = Execution(
             walk(order.protocol), channel, envelope=envelope, sink=sink, clock=clock, header=header
         )
-        return await conduct(execution, journal, sink, watch, bench, header)
+        return await conduct(execution, journal, sink, watch=watch, bench=bench, header=header)
 
 
 async def go_on(
@@ -117,14 +119,17 @@ async def go_on(
     """
     bench = BenchState(order.folder)
     refuse_if_latched(bench, order.channel)
+    ended = open_run(path).ended
+    if ended is not None:
+        raise RequestError(f"{path.name}: the run has ended ({ended.outcome.value}); nothing is left to do")
     state = resume_state(path)
-    if state.ended is not None:
+    if state.tripped is not None:
         raise RequestError(
-            f"run {state.header.run} has ended ({state.ended.outcome.value}); nothing is left to do"
+            f"{path.name}: the run tripped ({state.tripped.violation}); a tripped run does not go on"
         )
     async with order.driver.open(order.connect) as channel:
         header = state.header
-        if channel.instrument != header.instrument:
+        if replace(channel.instrument, simulated=header.instrument.simulated) != header.instrument:
             raise RequestError(
                 f"run {header.run} was made on {header.instrument}; {channel.instrument} answers at this address"
             )
@@ -142,7 +147,7 @@ async def go_on(
             position=position,
             first=first,
         )
-        return await conduct(execution, journal, sink, watch, bench, header)
+        return await conduct(execution, journal, sink, watch=watch, bench=bench, header=header)
 
 
 def taken_up(state: ResumeState, protocol: Protocol, clock: Clock) -> tuple[Position, Plan, Planned | None]:
@@ -175,6 +180,7 @@ async def conduct(
     execution: Execution,
     journal: Journal,
     sink: Fanout,
+    *,
     watch: Callable[[Execution], Sink] | None,
     bench: BenchState,
     header: RunStarted,
@@ -202,7 +208,7 @@ def check_steps(nodes: tuple[Node, ...], channel: Channel, envelope: Envelope) -
     """Raise StepRefused, before anything is energised, if some step of the protocol cannot run."""
     for node in nodes:
         match node:
-            case Repeat() | Group():
+            case Repeat() | Group() | Insert():
                 check_steps(node.body, channel, envelope)
             case OperatorPause():
                 pass

@@ -1,0 +1,111 @@
+"""Protocol files from the command line: check, experiments, new, schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hilcycler.cli import app
+from hilcycler.cli.files import JSON
+from hilcycler.cli.output import inert, print_json, say, table
+from hilcycler.language import (
+    Document,
+    describe,
+    experiment,
+    experiments,
+    load,
+    load_cell,
+    longest_of,
+    of_experiment,
+)
+from hilcycler.protocol import count_steps
+from hilcycler.quantities import duration
+
+SET = Annotated[
+    list[str] | None, typer.Option("--set", help="Parameter of the file or experiment, as name=value.")
+]
+
+
+@app.command()
+def check(
+    protocol: Annotated[Path, typer.Argument(help="Protocol file (YAML).")],
+    cell: Annotated[
+        Path | None, typer.Option(help="File that describes the cell; default: the protocol's own.")
+    ] = None,
+    parameters: SET = None,
+    as_json: JSON = False,
+) -> None:
+    """Read a protocol file and say in words what it does; errors name file, line and key."""
+    document = load(protocol, given(parameters))
+    bound = document.bind(load_cell(cell) if cell is not None else None)
+    words, steps, most = describe(bound), count_steps(bound.body), longest_of(bound.body)
+    if as_json:
+        print_json({"protocol": bound.name, "steps": steps, "longest s": most, "words": words})
+        return
+    say(inert(bound.name))
+    for line in words:
+        say("  " + inert(line))
+    say(f"{steps} steps if no end leads elsewhere, {duration(most)} at most")
+
+
+experiments_app = typer.Typer(help="Ready experiments with their parameters.", invoke_without_command=True)
+app.add_typer(experiments_app, name="experiments")
+
+
+@experiments_app.callback()
+def list_experiments(context: typer.Context, as_json: JSON = False) -> None:
+    """List the experiments, or show one with its parameters: `cycler experiments show NAME`."""
+    if context.invoked_subcommand is None:
+        rows = [{"experiment": name, "what": experiment(name).summary} for name in experiments()]
+        table(rows, as_json=as_json, empty="no experiments are installed")
+
+
+@experiments_app.command("show")
+def show_experiment(
+    name: Annotated[str, typer.Argument(help="Experiment, such as symmetric-cycling.")], as_json: JSON = False
+) -> None:
+    """Print an experiment's parameters, their defaults and what they mean."""
+    found = experiment(name)
+    rows = [
+        {"parameter": field.alias or key, "default": _plain(field.default), "meaning": field.description}
+        for key, field in found.parameters.model_fields.items()
+    ]
+    if not as_json:
+        say(f"{found.name}: {inert(found.summary)}")
+    table(rows, as_json=as_json, empty="no parameters")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Experiment, such as symmetric-cycling.")],
+    parameters: SET = None,
+) -> None:
+    """Print a protocol file that runs an experiment, to keep and to change: `cycler new NAME > my.yaml`."""
+    document: Document = of_experiment(name, given(parameters))
+    say(document.text.rstrip("\n"))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of protocol files, for editors."""
+    from hilcycler.language.schema import json_schema
+
+    say(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def given(parameters: list[str] | None) -> dict[str, str] | None:
+    """`--set name=value` options as a mapping."""
+    if not parameters:
+        return None
+    pairs = [each.partition("=") for each in parameters]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise typer.BadParameter(f"--set {name}: expected name=value, such as cycles=200")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _plain(default: object) -> str:
+    return "" if default is None else str(default)

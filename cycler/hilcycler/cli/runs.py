@@ -1,0 +1,184 @@
+"""`cycler demo`, `check`, `run`, `reset`: protocols on channels."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from contextlib import AsyncExitStack, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hilcycler import registry
+from hilcycler.bench_state import BenchState
+from hilcycler.cli import app
+from hilcycler.cli.files import DATA, JSON
+from hilcycler.cli.output import inert, print_json, say
+from hilcycler.cli.progress import Progress
+from hilcycler.cli.simulate import family_of
+from hilcycler.cli.summary import summarise
+from hilcycler.errors import RequestError
+from hilcycler.export.bdf import export_csv
+from hilcycler.language import load, load_cell, loads
+from hilcycler.links import Connect
+from hilcycler.links.address import connect
+from hilcycler.links.loop import run as run_loop
+from hilcycler.protocol import Protocol, count_steps
+from hilcycler.quantities import duration
+from hilcycler.records import Outcome
+from hilcycler.service.folder import data_folder
+from hilcycler.service.foreground import Order, Performed, perform
+from hilcycler.twin import Twin, TwinRequest
+
+LINKS = {"pty": "pty", "tcp": "tcp://127.0.0.1:0", "memory": ""}
+DEMO_MODEL = "emstat4-hr"
+DEMO = """\
+# What `cycler demo` runs: symmetric cycling of lithium on lithium.
+protocol: demo, Li||Li at 1 mA/cm2 and 1 mAh/cm2
+safety: {{voltage: -1 V to 1 V, current: -10 mA to 10 mA, charge: 2 mAh}}
+record: {{every: 10 s, voltage change: 5 mV}}
+steps:
+  - rest: {{for: 10 min}}
+  - repeat: {cycles}
+    name: cycling
+    steps:
+      - plate: {{current: 1 mA/cm2, until: {{charge: 1 mAh/cm2, voltage: below -0.5 V -> stop}}}}
+      - strip: {{current: 1 mA/cm2, until: {{charge: 1 mAh/cm2, voltage: above 0.5 V -> stop}}}}
+"""
+
+
+@app.command()
+def demo(
+    cycles: Annotated[int, typer.Option(min=1, max=100_000, help="Plating and stripping cycles.")] = 100,
+    cell: Annotated[str, typer.Option(help="Profile of the simulated cell.")] = "li-li/bn-pp",
+    seed: Annotated[int, typer.Option(help="Two demos of one seed give identical exports.")] = 1,
+    link: Annotated[str, typer.Option(help="How driver and simulator talk: pty, tcp or memory.")] = "pty",
+    data: DATA = None,
+    as_json: JSON = False,
+) -> None:
+    """Cycle a simulated cell behind a simulated potentiostat on a real serial line: no hardware, no set-up."""
+    if link not in LINKS:
+        raise RequestError(f"--link {link}: expected one of {', '.join(LINKS)}")
+    text = DEMO.format(cycles=cycles)
+    family = family_of(DEMO_MODEL)
+    twin = family.make(TwinRequest(model=DEMO_MODEL, cell=cell, seed=seed))
+    bound = loads(text, "demo").bind(twin.cell)
+    folder = data_folder(data)
+    if not as_json:
+        say(
+            f"{twin.cell.name} behind a simulated {DEMO_MODEL} over {link}; {cycles} cycles, {duration(cycles * 7200.0)} of cell time"
+        )
+    performed = run_loop(_on_twin(twin, family.driver, bound, text, folder, link, quiet=as_json))
+    exported = export_csv(performed.path, performed.path.parent / f"{performed.run}.bdf.csv")
+    summary = summarise(performed.path)
+    finish(performed, as_json=as_json, exported=exported, summary=summary)
+
+
+async def _on_twin(
+    twin: Twin, driver: str, protocol: Protocol, text: str, folder: Path, link: str, *, quiet: bool
+) -> Performed:
+    family = registry.driver(driver)
+    async with AsyncExitStack() as stack:
+        reach: Connect = twin.connect
+        if link != "memory":
+            address = await stack.enter_async_context(twin.listen(LINKS[link]))
+            reach = connect(address, family.serial)
+        order = Order(
+            protocol=protocol,
+            text=text,
+            cell=twin.cell,
+            driver=family,
+            connect=reach,
+            channel=f"demo-{secrets.token_hex(3)}",
+            folder=folder,
+            simulated=True,
+            truth=twin.truth,
+        )
+        return await watched(order, quiet=quiet)
+
+
+@app.command("run")
+def run_protocol(
+    protocol: Annotated[Path, typer.Argument(help="Protocol file (YAML).")],
+    port: Annotated[
+        str, typer.Option(help="Where the instrument is: /dev/ttyACM0, COM3 or tcp://HOST:PORT.")
+    ],
+    driver: Annotated[str, typer.Option(help="Driver family.")] = "emstat",
+    cell: Annotated[
+        Path | None, typer.Option(help="File that describes the cell; default: the protocol's own.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="Name of the channel; default: the port.")] = None,
+    foreground: Annotated[  # noqa: ARG001  (said for the day when a service can be asked instead)
+        bool, typer.Option("--foreground", help="Run in this process (the only way so far).")
+    ] = True,
+    data: DATA = None,
+    as_json: JSON = False,
+) -> None:
+    """Run a protocol on an instrument. Ctrl-C ends the run with the cell off."""
+    document = load(protocol)
+    described = load_cell(cell) if cell is not None else document.cell
+    if described is None:
+        raise RequestError(f"{protocol} describes no cell; add `cell:` to it or give --cell FILE")
+    bound = document.bind(described)
+    family = registry.driver(driver)
+    order = Order(
+        protocol=bound,
+        text=document.text,
+        cell=described,
+        driver=family,
+        connect=connect(port, family.serial),
+        channel=channel or port,
+        folder=data_folder(data),
+    )
+    finish(run_loop(watched(order, quiet=as_json)), as_json=as_json)
+
+
+@app.command()
+def reset(
+    channel: Annotated[str, typer.Argument(help="Channel that a trip has latched.")],
+    actor: Annotated[str, typer.Option(help="Who has looked at the cell.")],
+    reason: Annotated[str, typer.Option(help="What was found.")],
+    data: DATA = None,
+) -> None:
+    """Release a channel that a trip has latched."""
+    BenchState(data_folder(data)).reset(channel, actor, reason)
+    say(f"{inert(channel)} is released")
+
+
+async def watched(order: Order, *, quiet: bool) -> Performed:
+    """Perform `order` with a live display in a terminal, plain lines without one, nothing if `quiet`."""
+    if quiet:
+        return await perform(order)
+    plain = not sys.stdout.isatty()
+    progress = Progress(count_steps(order.protocol.body), plain=plain)
+    with nullcontext() if plain else progress.live():
+        return await perform(order, lambda _: progress)
+
+
+def finish(
+    performed: Performed, *, as_json: bool, exported: Path | None = None, summary: list[str] | None = None
+) -> None:
+    """Say how it ended and where everything is; exit code 1 unless the run completed or was stopped."""
+    ended = performed.ended
+    if as_json:
+        print_json(
+            {
+                "run": performed.run,
+                "outcome": ended.outcome.value,
+                "reason": ended.reason,
+                "output": ended.off.value,
+                "file": str(performed.path),
+                "export": None if exported is None else str(exported),
+                "summary": summary,
+            }
+        )
+    else:
+        say(f"{ended.outcome.value}: {inert(ended.reason)}; output {ended.off.value.upper()}")
+        for line in summary or ():
+            say(line)
+        say(f"run file   {performed.path}")
+        if exported is not None:
+            say(f"BDF CSV    {exported}")
+    if ended.outcome in {Outcome.TRIPPED, Outcome.FAILED}:
+        raise typer.Exit(1)
