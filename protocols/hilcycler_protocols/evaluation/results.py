@@ -166,10 +166,14 @@ class Result:
         """Value ± standard uncertainty with unit, in no more digits than the uncertainty supports.
 
         One digit of the uncertainty, two if it begins with 1 or 2. Four significant digits of the
-        value where no uncertainty is known.
+        value where no uncertainty is known. A bound (flags `lower-bound`, `upper-bound`) says so.
         """
+        sign = "> " if self.has("lower-bound") else "< " if self.has("upper-bound") else ""
+        return sign + self._digits()
+
+    def _digits(self) -> str:
         value, unit = self.value * self.unit.factor, self.unit.shown
-        if self.uncertainty is None or self.uncertainty == 0.0:
+        if not self.uncertainty:
             return f"{value:.4g} {unit}".rstrip()
         u = self.uncertainty * self.unit.factor
         exponent = math.floor(math.log10(u))
@@ -181,8 +185,8 @@ class Result:
             return f"({value / 10.0**shift:.{max(scaled, 0)}f} ± {u / 10.0**shift:.{max(scaled, 0)}f})e{shift} {unit}".rstrip()
         if places < 0:
             value, u, places = round(value, places), round(u, places), 0
-        sign = "%" if unit == "%" else f" {unit}"
-        return f"{value:.{places}f} ± {u:.{places}f}{sign}".rstrip()
+        tail = "%" if unit == "%" else f" {unit}"
+        return f"{value:.{places}f} ± {u:.{places}f}{tail}".rstrip()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: SI values, unit symbols, flags as code to text."""
