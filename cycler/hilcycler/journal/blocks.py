@@ -30,6 +30,7 @@ from hilcycler.records import COLUMNS, SampleBlock
 LIMIT: Final = 65_536
 """No block holds more rows than this; one that says so is not ours."""
 
+_DTYPES: Final = {name: np.dtype(dtype) for name, dtype in COLUMNS.items()}
 _LENGTH = struct.Struct("<I")
 _KEYS = struct.Struct("<qqddd")
 
@@ -132,13 +133,13 @@ def _unpack(data: bytes, rows: int, names: Sequence[str] | None) -> Rows:
         raise ValueError(f"{rows} rows")
     (length,) = _LENGTH.unpack_from(data)
     at = _LENGTH.size + length
-    directory = json.loads(data[_LENGTH.size : at])
+    directory = json.loads(data[_LENGTH.size : at].decode())
     columns: dict[str, NDArray[Any]] = {}
     for name, dtype, coding, size in directory["columns"]:
         if COLUMNS[name] != dtype or not 0 <= size <= len(data) - at:
             raise ValueError(f"column {name!r} of {dtype!r}, {size} bytes")
         if names is None or name in names:
-            columns[name] = _decode(coding, np.dtype(dtype), data[at : at + size], rows)
+            columns[name] = _decode(coding, _DTYPES[name], data[at : at + size], rows)
         at += size
     if at != len(data):
         raise ValueError(f"{len(data) - at} bytes left over")
@@ -177,13 +178,13 @@ def _decode(coding: str, dtype: np.dtype[Any], data: bytes, rows: int) -> NDArra
         case "raw":
             column = np.frombuffer(data, dtype)
         case "same":
-            column = np.repeat(np.frombuffer(data, dtype, count=1), rows)
+            column = np.frombuffer(data, dtype, count=1).repeat(rows)
         case "zlib":
             column = np.frombuffer(_inflate(data, rows * dtype.itemsize), dtype)
         case "delta":
             planes = np.frombuffer(_inflate(data, rows * 8), np.uint8).reshape(8, rows)
             differences = np.ascontiguousarray(planes.T).view("<u8")[:, 0]
-            column = np.cumsum(differences, dtype="<u8").view("<f8")
+            column = np.add.accumulate(differences).view("<f8")
         case _:
             raise ValueError(f"coding {coding!r}")
     if len(column) != rows:
@@ -200,7 +201,7 @@ def _differences(column: NDArray[np.float64]) -> bytes:
 def _inflate(data: bytes, size: int) -> bytes:
     """Exactly `size` bytes, whatever the data claims: a small file must not fill the memory."""
     engine = zlib.decompressobj()
-    out = engine.decompress(data, size)
-    if len(out) != size or engine.decompress(engine.unconsumed_tail, 1) or not engine.eof:
+    out = engine.decompress(data, size + 1)
+    if len(out) != size or not engine.eof:
         raise ValueError("deflated data of another length")
     return out

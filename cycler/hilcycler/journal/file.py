@@ -8,15 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
-
-import numpy as np
+from typing import NamedTuple, TypeAlias
 
 from hilcycler.errors import JournalError
 from hilcycler.journal import blocks, chain, proof
 from hilcycler.journal.blocks import Keys, Rows
+from hilcycler.journal.packing import BLOCK_FULL, Packer, Progress, Reach
 from hilcycler.journal.schema import (
     APPLICATION_ID,
     TABLES,
@@ -29,14 +27,6 @@ from hilcycler.journal.schema import (
     write_to,
 )
 
-BLOCK_FULL: Final = 256
-"""A block that holds this many rows is left alone; until then it is written anew with each commit.
-
-So a run of one sample a second does not become a table of one-row blobs."""
-
-BLOCK_MOST: Final = 4096
-"""No block is made larger than this: a look at a second of data should not unpack an hour."""
-
 
 class Text(NamedTuple):
     """An event, ready to be written."""
@@ -46,21 +36,6 @@ class Text(NamedTuple):
 
 
 Entry: TypeAlias = Rows | Text
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a file has come, and its unfinished block.
-
-    `t1` and `lag` as in blocks.Keys, up to the unfinished block, which is not counted.
-    """
-
-    rows: int = 0
-    events: int = 0
-    head: bytes = chain.START
-    t1: float = -np.inf
-    lag: float = 0.0
-    open: Rows | None = None
 
 
 class RunFile:
@@ -122,7 +97,7 @@ class RunFile:
     def write(self, entries: Sequence[Entry]) -> None:
         """Put `entries` on disk, all or none, in one transaction."""
         was = self.progress
-        packer = _Packer(was)
+        packer = Packer(was)
         links: list[chain.Link] = []
         head = was.head
         for entry in entries:
@@ -137,6 +112,9 @@ class RunFile:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
+                "DELETE FROM block WHERE sequence > ? AND sequence < ?", packer.merged
+            )
+            self._connection.executemany(
                 "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?)", packer.written
             )
             self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", links)
@@ -150,7 +128,7 @@ class RunFile:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
             raise
-        self.progress = Progress(*counts, *packer.reached, packer.open)
+        self.progress = packer.progress(counts[1], head)
 
     def fold(self) -> None:
         """Move the log into the file itself, as far as readers allow."""
@@ -169,63 +147,12 @@ class RunFile:
             self._keeper.close()
 
 
-class _Packer:
-    """Cuts rows into blocks, beginning with the unfinished one."""
-
-    def __init__(self, was: Progress) -> None:
-        self.rows = was.rows
-        self.reached = (was.t1, was.lag)
-        self.open = was.open
-        self.written: list[tuple[object, ...]] = []
-        self._parts = [] if was.open is None else [was.open]
-        self._held = 0 if was.open is None else was.open.size
-        self._sequence = was.rows - self._held
-
-    def add(self, rows: Rows) -> None:
-        self.rows += rows.size
-        self.open = None
-        if self._parts and self._parts[0].columns.keys() != rows.columns.keys():
-            self._close()
-        start = 0
-        while start < rows.size:
-            stop = min(start + BLOCK_MOST - self._held, rows.size)
-            self._parts.append(blocks.cut(rows, start, stop))
-            self._held += stop - start
-            start = stop
-            if self._held == BLOCK_MOST:
-                self._close()
-
-    def finish(self) -> None:
-        """Write what is left, as a block to be written anew unless it is full."""
-        if self._held >= BLOCK_FULL:
-            self._close()
-        elif self._parts and self.open is None:
-            self.open = blocks.join(self._parts)
-            self._write(self.open)
-
-    def _close(self) -> None:
-        keys = self._write(blocks.join(self._parts))
-        self._sequence += keys.rows
-        self.reached = (keys.t1, keys.lag)
-        self._parts, self._held = [], 0
-
-    def _write(self, rows: Rows) -> Keys:
-        time = rows.columns["test_time"]
-        t1, lag = self.reached
-        highest = np.maximum(np.maximum.accumulate(time), t1)
-        lag = max(lag, float((highest - time).max()))
-        keys = Keys(self._sequence, rows.size, float(time.min()), float(highest[-1]), lag)
-        data = blocks.pack(rows)
-        self.written.append((*keys, blocks.checksum(keys, data), data))
-        return keys
-
-
 def _progress(last: Sequence[tuple[Keys, bytes]], reached: proof.Checkpoint) -> Progress:
     """Where to go on, from the last blocks: a last one that is not full is still being filled."""
     if not last:
         return Progress(*reached)
     keys, data = last[-1]
     if keys.rows >= BLOCK_FULL:
-        return Progress(*reached, keys.t1, keys.lag)
-    t1, lag = (last[-2][0].t1, last[-2][0].lag) if len(last) > 1 else (-np.inf, 0.0)
-    return Progress(*reached, t1, lag, blocks.unpack(data, keys.rows))
+        return Progress(*reached, Reach(keys.t1, keys.lag))
+    before = Reach(last[-2][0].t1, last[-2][0].lag) if len(last) > 1 else Reach()
+    return Progress(*reached, before, blocks.unpack(data, keys.rows))

@@ -8,34 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilcycler import disk
-from hilcycler.errors import JournalError, RequestError
-from hilcycler.journal import proof
-from hilcycler.journal.blocks import Keys, unpack
+from hilcycler.errors import JournalError
+from hilcycler.journal import proof, samples
+from hilcycler.journal.blocks import unpack
 from hilcycler.journal.chain import Link
 from hilcycler.journal.executed import ExecutedStep, executed_steps
 from hilcycler.journal.names import lock_path, segments
+from hilcycler.journal.samples import Piece
 from hilcycler.journal.schema import reading
 from hilcycler.quantities import Second
-from hilcycler.records import COLUMNS, Event, RunEnded, RunStarted, from_json
+from hilcycler.records import Event, RunEnded, RunStarted, from_json
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STEP_COLUMNS: Final = {"step_count": "<i4", "step_index": "<i4", "cycle": "<i4"}
-"""Columns beside those of the instrument: which executed step, which step as written, which cycle."""
-
-ALL_COLUMNS: Final[Mapping[str, str]] = {**COLUMNS, **STEP_COLUMNS}
 
 CHUNK: Final = 262_144
 """Rows, about, that are handed over at a time where there may be more than the memory holds."""
@@ -59,16 +54,6 @@ class News:
     next_sequence: int
     next_event: int
     state: State
-
-
-class _Piece(NamedTuple):
-    """One file of the run, and which samples and events of it count: up to where the next begins."""
-
-    path: Path
-    sequence: int
-    event: int
-    stop_sequence: int
-    stop_event: int
 
 
 def open_run(path: str | os.PathLike[str], fallback: Path | None = None) -> Run:
@@ -97,7 +82,7 @@ class Run:
         self.cycle = 0
         self.ended: RunEnded | None = None
         self._fallback = fallback
-        self._pieces: list[_Piece] = []
+        self._pieces: list[Piece] = []
         self._header: RunStarted | None = None
         self._sealed = False
 
@@ -166,23 +151,20 @@ class Run:
         `names`: of records.COLUMNS and step_count, step_index, cycle; None: all there are. Rows without
         a temperature hold NaN where others have one.
         """
-        parts = list(self._parts(names, t0, t1))
-        return {name: _joined(name, parts) for name in _present(names, parts)}
+        samples.known(names)
+        window = _window(t0, t1)
+        return samples.gather(samples.within(self._pieces, window), names, window)
 
     def chunks(
         self, names: Sequence[str] | None = None, t0: Second | None = None, t1: Second | None = None
     ) -> Iterator[dict[str, NDArray[Any]]]:
         """As `columns`, a few hundred thousand rows at a time, for runs larger than the memory."""
-        held: list[_Part] = []
-        rows = 0
-        for part in self._parts(names, t0, t1):
-            held.append(part)
-            rows += part.size
-            if rows >= CHUNK:
-                yield {name: _joined(name, held) for name in _wanted(names)}
-                held, rows = [], 0
-        if held:
-            yield {name: _joined(name, held) for name in _wanted(names)}
+        samples.known(names)
+        window = _window(t0, t1)
+        for piece, start, stop in samples.within(self._pieces, window):
+            for at in range(start, stop, CHUNK):
+                stretch = samples.Stretch(piece, at, min(at + CHUNK, stop))
+                yield samples.gather([stretch], names, window)
 
     # --- following --------------------------------------------------------------------------
 
@@ -192,15 +174,10 @@ class Run:
         No more than about CHUNK samples at a time, and the events up to the last of them.
         """
         self.refresh()
-        held: list[_Part] = []
-        reached = sequence
-        for part in self._from(sequence):
-            held.append(part)
-            reached += part.size
-            if reached - sequence >= CHUNK:
-                break
+        stretches = samples.after(self._pieces, sequence, CHUNK)
+        reached = stretches[-1].stop if stretches else sequence
+        columns = samples.gather(stretches, None)
         links = list(self._links_until(event, reached))
-        columns = {name: _joined(name, held) for name in _present(None, held)}
         events = tuple(from_json(link.record) for link in links)
         return News(columns, events, reached, event + len(events), self.state)
 
@@ -258,38 +235,6 @@ class Run:
             raise JournalError(f"{self.path}: does not begin with RunStarted")
         return first
 
-    def _parts(self, names: Sequence[str] | None, t0: Second | None, t1: Second | None) -> Iterator[_Part]:
-        wanted = _wanted(names)
-        low, high = -np.inf if t0 is None else t0, np.inf if t1 is None else t1
-        for piece in self._pieces:
-            with reading(piece.path) as connection:
-                last = proof.last_blocks(connection, piece.path)
-                if not last or last[-1][0].t1 < low:
-                    continue
-                start = _first_block(connection, piece, last[-1][0], low)
-                for keys, data in proof.blocks(connection, piece.path, start):
-                    if keys.sequence >= piece.stop_sequence or keys.t0 > high + last[-1][0].lag:
-                        break
-                    part = _read(keys, data, (*wanted, "test_time"))
-                    part = part.cut(0, piece.stop_sequence - keys.sequence)
-                    if keys.t0 < low or keys.t1 > high:
-                        time = part.columns["test_time"]
-                        part = part.where((time >= low) & (time <= high))
-                    yield part
-
-    def _from(self, sequence: int) -> Iterator[_Part]:
-        for piece in self._pieces:
-            with reading(piece.path) as connection:
-                reached = min(proof.checkpoint(connection, piece.path).rows, piece.stop_sequence)
-                if sequence >= reached:
-                    continue
-                start = proof.block_at(connection, piece.path, max(sequence, piece.sequence)).sequence
-                for keys, data in proof.blocks(connection, piece.path, start):
-                    if keys.sequence >= piece.stop_sequence:
-                        break
-                    part = _read(keys, data, None)
-                    yield part.cut(max(sequence - keys.sequence, 0), piece.stop_sequence - keys.sequence)
-
     def _links_until(self, event: int, rows: int) -> Iterator[Link]:
         for link in self.links(event):
             if link.rows > rows:
@@ -297,24 +242,7 @@ class Run:
             yield link
 
 
-class _Part(NamedTuple):
-    """Some samples: `size` rows."""
-
-    size: int
-    columns: dict[str, NDArray[Any]]
-
-    def cut(self, start: int, stop: int) -> _Part:
-        if start == 0 and stop >= self.size:
-            return self
-        stop = min(stop, self.size)
-        return _Part(stop - start, {name: column[start:stop] for name, column in self.columns.items()})
-
-    def where(self, inside: NDArray[np.bool]) -> _Part:
-        columns = {name: column[inside] for name, column in self.columns.items()}
-        return _Part(int(inside.sum()), columns)
-
-
-def _pieces(paths: Sequence[Path]) -> list[_Piece]:
+def _pieces(paths: Sequence[Path]) -> list[Piece]:
     """The files of a run in order, each cut where the next one begins."""
     places = []
     for path in paths:
@@ -328,56 +256,9 @@ def _pieces(paths: Sequence[Path]) -> list[_Piece]:
             )
         following = places[at + 1] if at + 1 < len(places) else None
         stop = (following.sequence, following.event) if following else (2**62, 2**62)
-        pieces.append(_Piece(path, place.sequence, place.event, *stop))
+        pieces.append(Piece(path, place.sequence, place.event, *stop))
     return pieces
 
 
-def _first_block(connection: sqlite3.Connection, piece: _Piece, last: Keys, low: Second) -> int:
-    """Start of the first block that reaches test time `low`: bisection over proved blocks."""
-    below, above = piece.sequence, last.sequence
-    if low == -np.inf:
-        return below
-    while below < above:
-        keys = proof.block_at(connection, piece.path, (below + above) // 2)
-        if keys.t1 < low:
-            below = keys.sequence + keys.rows
-        else:
-            above = keys.sequence
-    return below
-
-
-def _wanted(names: Sequence[str] | None) -> tuple[str, ...]:
-    if names is None:
-        return tuple(ALL_COLUMNS)
-    for name in names:
-        if name not in ALL_COLUMNS:
-            raise RequestError(f"no column {name!r}; there are {', '.join(ALL_COLUMNS)}")
-    return tuple(names)
-
-
-def _present(names: Sequence[str] | None, parts: Sequence[_Part]) -> tuple[str, ...]:
-    """The columns wanted; where all are, those that are nowhere are left out."""
-    if names is not None or any("temperature" in part.columns for part in parts):
-        return _wanted(names)
-    return tuple(name for name in ALL_COLUMNS if name != "temperature")
-
-
-def _read(keys: Keys, data: bytes, names: Sequence[str] | None) -> _Part:
-    rows = unpack(data, keys.rows, names)
-    columns = rows.columns
-    for at, name in enumerate(STEP_COLUMNS, start=1):
-        if names is not None and name not in names:
-            continue
-        column = np.empty(keys.rows, STEP_COLUMNS[name])
-        for span in rows.spans:
-            column[span.row :] = span[at]
-        columns[name] = column
-    return _Part(keys.rows, columns)
-
-
-def _joined(name: str, parts: Sequence[_Part]) -> NDArray[Any]:
-    dtype = np.dtype(ALL_COLUMNS[name])
-    pieces = [
-        part.columns[name] if name in part.columns else np.full(part.size, np.nan, dtype) for part in parts
-    ]
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype)
+def _window(t0: Second | None, t1: Second | None) -> samples.Window:
+    return samples.Window(-np.inf if t0 is None else t0, np.inf if t1 is None else t1)
