@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,33 +24,32 @@ LIMIT: Final = 5.0
 def plot(*, full: bool) -> list[dict[str, Any]]:
     """Processor time per frame of the terminal plot, 20 000 points at 120x40."""
     frames = 1000 if full else 200
-    rows = []
+    rows = [_row("bare screen", 0, frames, bare(frames), 0.0)]
     for points in (2_000, POINTS, 2_000_000):
         count = frames if points <= POINTS else max(frames // 20, 10)
         plans = rolling(points)
-        whole = asyncio.run(_Frames(Plot(plans[0]), plans, count).measured())
         before = _cpu()
         for frame in range(count):
             draw(plans[frame % len(plans)], *SIZE)
         alone = (_cpu() - before) / count * 1e3
-        rows.append(
-            {
-                "points": points,
-                "frames": count,
-                "frame, CPU ms": round(whole, 2),
-                "of which drawing": round(alone, 2),
-                "limit": LIMIT if points == POINTS else None,
-            }
-        )
-    bare = asyncio.run(_Frames(Static("x"), [], frames).measured())
-    none = {
-        "points": 0,
-        "frames": frames,
-        "frame, CPU ms": round(bare, 2),
-        "of which drawing": 0.0,
-        "limit": None,
-    }
-    return [none, *rows]
+        rows.append(_row("plot", points, count, ours(plans, count), alone))
+    return rows
+
+
+def bare(frames: int) -> float:
+    """Milliseconds of processor time a frame of an empty screen: what is not the plot's."""
+    widget = Static("x")
+    return asyncio.run(Frames(widget, lambda _: widget.refresh(), frames).measured())
+
+
+def ours(plans: Sequence[Plan], frames: int) -> float:
+    """Milliseconds of processor time a frame of the plot, composited, everything included."""
+    widget = Plot(plans[0])
+
+    def change(frame: int) -> None:
+        widget.plan = plans[frame % len(plans)]
+
+    return asyncio.run(Frames(widget, change, frames).measured())
 
 
 def rolling(points: int) -> list[Plan]:
@@ -65,18 +65,30 @@ def rolling(points: int) -> list[Plan]:
     ]
 
 
-class _Frames(App[float]):
-    """A screen full of one widget that is made to draw itself anew so many times."""
+def _row(what: str, points: int, frames: int, whole: float, drawing: float) -> dict[str, Any]:
+    return {
+        "screen": what,
+        "points": points,
+        "frames": frames,
+        "CPU ms a frame": round(whole, 2),
+        "of which drawing": round(drawing, 2),
+        "limit": LIMIT if points == POINTS else None,
+    }
 
-    CSS = "Plot, Static { width: 100%; height: 100%; }"
 
-    def __init__(self, widget: Widget, plans: list[Plan], count: int) -> None:
+class Frames(App[None]):
+    """A screen full of one widget; `change` makes it draw frame after frame anew, `count` times."""
+
+    CSS = "Screen > * { width: 100%; height: 100%; }"
+
+    def __init__(self, widget: Widget, change: Callable[[int], object], count: int) -> None:
         super().__init__()
-        self._widget, self._plans, self._count = widget, plans, count
-        self._left = count
+        self._widget, self._change, self._count = widget, change, count
+        self._shown = 0
         self._done = asyncio.Event()
 
     def compose(self) -> ComposeResult:
+        """See App."""
         yield self._widget
 
     async def measured(self) -> float:
@@ -89,14 +101,11 @@ class _Frames(App[float]):
             return (_cpu() - before) / self._count * 1e3
 
     def _next(self) -> None:
-        if not self._left:
+        if self._shown == self._count:
             self._done.set()
             return
-        self._left -= 1
-        if isinstance(self._widget, Plot):
-            self._widget.plan = self._plans[self._left % len(self._plans)]
-        else:
-            self._widget.refresh()
+        self._change(self._shown)
+        self._shown += 1
         self._widget.call_after_refresh(self._next)
 
 
