@@ -174,25 +174,41 @@ def count_steps(nodes: Sequence[Node]) -> int:
 
 
 def total(
-    nodes: Sequence[Node], of: Callable[[Step], float], passes: int = 1, common: tuple[End, ...] = ()
+    nodes: Sequence[Node],
+    of: Callable[[Step], float],
+    passes: int = 1,
+    common: tuple[End, ...] = (),
+    inserts: tuple[Insert, ...] = (),
 ) -> float:
     """The sum of `of` over the steps that will run if no end leads elsewhere, in closed form.
 
-    `of` sees each step as the walk gives it, with the common ends of the groups around it.
+    `of` sees each step as the walk gives it, with the common ends of the groups around it. `nodes`
+    stand in a repeat of `passes`, within `inserts`.
     """
+    runs = _runs(inserts, passes)
     result: float = 0
-    for node in nodes:
+    for node in nodes if runs else ():
         match node:
             case Repeat():
-                result += passes * total(node.body, of, node.times, common)
+                result += runs * total(node.body, of, node.times, common)
             case Group():
-                result += total(node.body, of, passes, (*node.ends, *common))
+                result += total(node.body, of, passes, (*node.ends, *common), inserts)
             case Insert():
-                runs = node.count(passes)
-                result += runs * total(node.body, of, 1, common) if runs else 0
+                result += total(node.body, of, passes, common, (*inserts, node))
             case _:
-                result += passes * of(with_ends(node, common))
+                result += runs * of(with_ends(node, common))
     return result
+
+
+def _runs(inserts: tuple[Insert, ...], passes: int) -> int:
+    """In how many of `passes` all of `inserts` run."""
+    match inserts:
+        case ():
+            return passes
+        case (only,):
+            return only.count(passes)
+        case _:
+            return sum(all(each.runs_in(number) for each in inserts) for number in range(1, passes + 1))
 
 
 class _Walk:

@@ -96,8 +96,8 @@ class _Numbered:
                     yield f"{indent}repeat {node.times} times{name}:"
                     yield from self.lines(node.body, indent + "  ")
                 case Group():
-                    also = "".join(f"; {words}" for words in _ends(node.ends))
-                    yield f"{indent}{node.name or 'together'}{', each step' if also else ''}{also[1:]}:"
+                    also = "; ".join(_ends(node.ends))
+                    yield f"{indent}{node.name or 'together'}{f' (each step also {also})' if also else ''}:"
                     yield from self.lines(node.body, indent + "  ")
                 case Insert():
                     yield f"{indent}{_passes(node)}:"

@@ -36,7 +36,6 @@ from hilcycler.language.words import (
     CurrentAmplitude,
     CurrentSpan,
     Cycles,
-    Default,
     Density,
     Duration,
     Flag,
@@ -389,7 +388,7 @@ class ProtocolFile(Strict):
 
     protocol: Name | None = Field(None, description="the protocol's name")
     description: Prose | None = Field(None, description="what it is for, in a sentence")
-    parameters: dict[str, Default] | None = Field(
+    parameters: dict[str, Name] | None = Field(
         None, description="names with default values, used below as $name and set by --set name=value"
     )
     cell: CellModel | None = Field(None, description="the cell; may be given when the run starts instead")

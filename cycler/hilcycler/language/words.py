@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from hilcycler import quantities
@@ -287,7 +287,9 @@ class Words(Reader):
         return " or ".join(self.choices) or "text"
 
     def schema(self) -> dict[str, Any]:
-        return {"enum": list(self.choices)} if self.choices else {"type": "string", "minLength": 1}
+        return (
+            {"enum": list(self.choices)} if self.choices else {"type": ["string", "number"], "minLength": 1}
+        )
 
 
 Duration: TypeAlias = Annotated[Written, Of((quantities.TIME,))]
@@ -319,5 +321,4 @@ Density: TypeAlias = Annotated[int, CountOf(most=100)]
 Periods: TypeAlias = Annotated[int, CountOf(most=1000)]
 Flag: TypeAlias = Annotated[bool, YesNo()]
 Name: TypeAlias = Annotated[str, Words()]
-Default: TypeAlias = Annotated[str, Words(), WithJsonSchema({"type": ["string", "number"]})]
 Prose: TypeAlias = Annotated[str, Words(longest=4000)]

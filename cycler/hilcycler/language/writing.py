@@ -11,7 +11,7 @@ from hilcycler.language.strict_yaml import Tree
 
 _WIDEST: Final = 100
 _PLAIN: Final = re.compile(
-    r"[A-Za-z0-9$<>|.+°(/](?:[^\x00-\x1f\x7f-\xa0#:,\[\]{}]*[^\x00-\x20\x7f-\xa0#:,\[\]{}])?|-[0-9.][A-Za-z0-9 /.%]*[A-Za-z0-9%]"
+    r"[A-Za-z0-9$.+°(/](?:[^\x00-\x1f\x7f-\xa0#:,?\[\]{}]*[^\x00-\x20\x7f-\xa0#:,?\[\]{}])?|-[0-9.][A-Za-z0-9 /.%]*[A-Za-z0-9%]"
 )
 
 

@@ -1,0 +1,124 @@
+"""Whatever text: a document or one typed error, quickly and in little memory.
+
+The default run is small. The large one, with its time and memory bounds:
+`LANGUAGE_EXAMPLES=100000 pytest tests/language/test_any_text.py --timeout 7200`.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hilcycler.clock import process_time
+from hilcycler.errors import RequestError
+from hilcycler.language import load, loads
+from hilcycler.language.strict_yaml import MOST_BYTES, read
+from hilcycler.protocol import Protocol
+
+EXAMPLES = int(os.environ.get("LANGUAGE_EXAMPLES", "300"))
+SLOWEST = 1.0
+LARGEST_MB = 100.0
+many = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+SEED = (Path(__file__).parent / "everything.yaml").read_text("utf-8")
+WORDS = sorted(set(SEED.replace("{", " ").replace("}", " ").replace(",", " ").split()))
+
+
+def tried(text: str) -> Protocol | None:
+    """What the text means, within the bounds."""
+    message = "accepted"
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, process_time()
+    try:
+        return loads(text, "any.yaml").bind()
+    except RequestError as error:
+        message = str(error)
+        return None
+    finally:
+        assert 0 < len(message) < 20_000
+        if EXAMPLES > 1000:  # a loaded machine is no fault of the reader's
+            assert process_time() - began < SLOWEST
+            assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < LARGEST_MB * 1024
+
+
+@many
+@given(st.text())
+def test_any_text(text: str) -> None:
+    tried(text)
+
+
+@many
+@given(st.binary(max_size=2000))
+def test_any_bytes(tmp_path_factory: object, content: bytes) -> None:
+    path = Path(tmp_path_factory.getbasetemp()) / "any.yaml"  # type: ignore[attr-defined]
+    path.write_bytes(content)
+    with suppress(RequestError):
+        load(path).bind()
+
+
+@many
+@given(
+    st.lists(
+        st.sampled_from(
+            [*WORDS, ":", "- ", "\n", "\n  ", "\n    ", "{", "}", "[", "]", ",", " ", '"', "&", "*", "!", "|"]
+        )
+    )
+)
+def test_any_text_of_our_own_words(words: list[str]) -> None:
+    tried("".join(words))
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A good file with a few places overwritten, doubled or taken out."""
+    text = SEED
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        stop = min(len(text), start + draw(st.integers(0, 40)))
+        kind = draw(st.sampled_from(["cut", "double", "write", "word"]))
+        new = {
+            "cut": "",
+            "double": text[start:stop] * 2,
+            "write": draw(st.text(max_size=8)) if kind == "write" else "",
+            "word": draw(st.sampled_from(WORDS)) if kind == "word" else "",
+        }[kind]
+        text = text[:start] + new + text[stop:]
+    return text
+
+
+@many
+@given(mutated())
+def test_any_mutation_of_a_good_file(text: str) -> None:
+    tried(text)
+
+
+def test_the_worst_files_that_fit_are_read_or_refused_in_time() -> None:
+    worst = [
+        "a: " + "[" * MOST_BYTES,
+        "a: " + "{" * MOST_BYTES,
+        "a:\n" + "- " * (MOST_BYTES // 2 - 2),
+        "? " * (MOST_BYTES // 2),
+        "a: [" + "x," * (MOST_BYTES // 2 - 4) + "]",
+        "a: '" + "'' " * (MOST_BYTES // 3 - 4) + "'",
+        "a: " + "&a " * (MOST_BYTES // 3 - 4),
+        "a: {" + ",".join(f"k{n}: v" for n in range(6000)) + "}",
+        "protocol: p\nparameters: {x: " + "y" * 190 + "}\ndescription: " + "$x" * 30_000,
+        "protocol: p\nsteps:\n" + "- rest: 1\n" * 6000,
+        "protocol: p\nsteps:\n" + "- rset: 1 h\n" * 4900,
+        "protocol: p\nsteps:\n" + "".join(f"{'  ' * n}- repeat: 9\n{'  ' * n}  steps:\n" for n in range(20)),
+    ]
+    for text in worst:
+        began = process_time()
+        try:
+            read(text[:MOST_BYTES], "worst.yaml")
+            loads(text[:MOST_BYTES], "worst.yaml").bind()
+        except RequestError:
+            pass
+        assert process_time() - began < 5.0, text[:20]
