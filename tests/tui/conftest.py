@@ -160,6 +160,7 @@ class MeanMagnitude:
 
     label = "Overpotential, mean |V|"
     unit = "V"
+    broken = ""
 
     def __init__(self) -> None:
         self._volts: dict[int, list[float]] = {}

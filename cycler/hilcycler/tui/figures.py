@@ -44,7 +44,8 @@ def per_cycle(live: Live) -> Plan:
     cycles, values = live.per_cycle.points()
     axis = Axis(plain(live.per_cycle.label), live.per_cycle.unit)
     series = Series(cycles, values, mark=Mark.POINTS, colour=2)
-    return Plan(Axis("cycle"), axis, empty="no complete cycle yet", series=(series,))
+    empty = plain(live.per_cycle.broken) or "no complete cycle yet"
+    return Plan(Axis("cycle"), axis, empty=empty, series=(series,))
 
 
 def _between(started: RunStarted | None) -> str:

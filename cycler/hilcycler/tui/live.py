@@ -108,6 +108,11 @@ class PerCycle(Protocol):
         """SI."""
         ...
 
+    @property
+    def broken(self) -> str:
+        """Why there will be no more numbers; empty while there may."""
+        ...
+
     def put(self, record: Record) -> None:
         """Take one record."""
         ...

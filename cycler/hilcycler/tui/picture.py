@@ -95,7 +95,7 @@ def draw(plan: Plan, width: int, height: int) -> list[list[Run]]:
     else:
         inside = _said(plan.empty, area)
         y_ticks, x_ticks = Ticks((), (), plan.y.unit), Ticks((), (), plan.x.unit)
-    drawn = [[_title(plan.y, y_ticks), *_legend(plan.series)]]
+    drawn = [[_title(plan.y, y_ticks, width), *_legend(plan.series)]]
     beside = _beside(y_ticks, area, gutter)
     drawn += [[*left, *runs] for left, runs in zip(beside, inside, strict=True)]
     drawn += _below(plan.x, x_ticks, area, gutter)[0 if ruled else 1 :]
@@ -215,8 +215,9 @@ def _said(text: str, area: _Area) -> list[list[Run]]:
     return rows
 
 
-def _title(axis: Axis, scale: Ticks) -> Run:
-    return f"{axis.label} ({scale.unit})" if scale.unit else axis.label, TITLE
+def _title(axis: Axis, scale: Ticks, width: int) -> Run:
+    unit = f" ({scale.unit})" if scale.unit else ""
+    return _fit(axis.label, width - cell_len(unit)) + unit, TITLE
 
 
 def _legend(series: Sequence[Series]) -> list[Run]:
@@ -266,4 +267,4 @@ def _below(axis: Axis, scale: Ticks, area: _Area, gutter: int) -> list[list[Run]
 
 
 def _fit(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, width)
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
