@@ -55,6 +55,8 @@ class Progress:
             case RunStarted():
                 self._title = f"{record.run}  {record.cell.name} on {record.instrument.model}"
             case StepStarted():
+                if self._plain and self._state != "running":
+                    say(f"{inert(self._title)}: running")
                 self._state, self._step = "running", record.step.name or record.step.kind
                 self._cycle = record.cycle
             case StepEnded():

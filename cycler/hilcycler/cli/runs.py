@@ -13,13 +13,14 @@ import typer
 from hilcycler import registry
 from hilcycler.bench_state import BenchState
 from hilcycler.cli import app
-from hilcycler.cli.files import DATA, JSON
+from hilcycler.cli.files import DATA, JSON, RUN, run_path
 from hilcycler.cli.output import inert, print_json, say
 from hilcycler.cli.progress import Progress
 from hilcycler.cli.simulate import family_of
 from hilcycler.cli.summary import summarise
 from hilcycler.errors import RequestError
 from hilcycler.export.bdf import export_csv
+from hilcycler.journal import open_run
 from hilcycler.language import load, load_cell, loads
 from hilcycler.links import Connect
 from hilcycler.links.address import connect
@@ -28,7 +29,7 @@ from hilcycler.protocol import Protocol, count_steps
 from hilcycler.quantities import duration
 from hilcycler.records import Outcome
 from hilcycler.service.folder import data_folder
-from hilcycler.service.foreground import Order, Performed, perform
+from hilcycler.service.foreground import Order, Performed, go_on, perform
 from hilcycler.twin import Twin, TwinRequest
 
 LINKS = {"pty": "pty", "tcp": "tcp://127.0.0.1:0", "memory": ""}
@@ -135,6 +136,32 @@ def run_protocol(
 
 
 @app.command()
+def resume(
+    run: RUN,
+    port: Annotated[
+        str, typer.Option(help="Where the instrument is: /dev/ttyACM0, COM3 or tcp://HOST:PORT.")
+    ],
+    data: DATA = None,
+    as_json: JSON = False,
+) -> None:
+    """Go on with a run whose process ended. What the instrument did meanwhile is declared as a gap."""
+    path = run_path(run, data)
+    header = open_run(path).header
+    family = registry.driver(header.instrument.driver)
+    order = Order(
+        protocol=loads(header.protocol_text, f"protocol of run {header.run}").bind(header.cell),
+        text=header.protocol_text,
+        cell=header.cell,
+        driver=family,
+        connect=connect(port, family.serial),
+        channel=header.channel or port,
+        folder=path.parent,
+        simulated=header.instrument.simulated,
+    )
+    finish(run_loop(watched(order, quiet=as_json, interrupted=path)), as_json=as_json)
+
+
+@app.command()
 def reset(
     channel: Annotated[str, typer.Argument(help="Channel that a trip has latched.")],
     actor: Annotated[str, typer.Option(help="Who has looked at the cell.")],
@@ -146,14 +173,15 @@ def reset(
     say(f"{inert(channel)} is released")
 
 
-async def watched(order: Order, *, quiet: bool) -> Performed:
-    """Perform `order` with a live display in a terminal, plain lines without one, nothing if `quiet`."""
-    if quiet:
-        return await perform(order)
+async def watched(order: Order, *, quiet: bool, interrupted: Path | None = None) -> Performed:
+    """Perform `order`, or go on with it, with a live display in a terminal and plain lines without one."""
     plain = not sys.stdout.isatty()
     progress = Progress(count_steps(order.protocol.body), plain=plain)
-    with nullcontext() if plain else progress.live():
-        return await perform(order, lambda _: progress)
+    watch = None if quiet else lambda _: progress
+    with nullcontext() if plain or quiet else progress.live():
+        if interrupted is not None:
+            return await go_on(interrupted, order, watch)
+        return await perform(order, watch)
 
 
 def finish(

@@ -211,7 +211,7 @@ class Execution:
                 if end is not None:
                     return self._ended_unseen(cut_off, end)
                 step = remainder(step, elapsed, charge)
-        if not isinstance(step, OperatorPause):
+        if not adopted and not isinstance(step, OperatorPause):
             self._channel.check(step, self._envelope)
         if not adopted:
             self._at.step_count += 1
