@@ -37,6 +37,9 @@ class Growth:
         return grown + self.gain * used / (1.0 - used)
 
 
+STEADY: Final = Growth()  # nothing changes
+
+
 @dataclass(frozen=True, slots=True)
 class Life:
     """The laws by which a cell changes; each is off as it stands here.
@@ -49,7 +52,7 @@ class Life:
 
     activation: float = 0.0
     activation_hours: float = 40.0
-    growth: Growth = Growth()
+    growth: Growth = STEADY
     reference: float = 10.0
     exponent: float = 1.0
     storage: float = 0.0
@@ -80,32 +83,34 @@ class Age:
         """The age after mean current density `j` (A/m2) for `seconds`."""
         if seconds == 0.0:
             return self
-        clock = self.clock + seconds
-        telegraph = life.shorts.soft_at(self.telegraph, clock, self.wear)
+        clock, shorts = self.clock + seconds, life.shorts
+        telegraph = (
+            self.telegraph if shorts.soft is None else shorts.soft_at(self.telegraph, clock, self.wear)
+        )
         if j == 0.0:
             return replace(self, clock=clock, telegraph=telegraph)
         hours, charge = seconds / _HOUR, abs(j) * seconds
         direction = math.copysign(1.0, j)
-        turned = self if direction == self.direction else self._turned(direction)
+        turned = direction != self.direction
+        shaped, counted = self._turned() if turned else (self.half_cycle, 0)
         return Age(
             clock=clock,
             hours=self.hours + hours,
             wear=self.wear + hours * (abs(j) / life.reference) ** life.exponent,
             throughput=self.throughput + charge,
-            half_cycle=turned.half_cycle,
+            half_cycle=shaped,
             direction=direction,
-            passed=turned.passed + charge,
-            cycles=turned.cycles,
-            damage=self.damage + hours / life.shorts.hours_to_short(abs(j)),
+            passed=charge if turned else self.passed + charge,
+            cycles=self.cycles + counted,
+            damage=self.damage + hours / shorts.hours_to_short(abs(j)),
             telegraph=telegraph,
         )
 
-    def _turned(self, direction: float) -> Age:
+    def _turned(self) -> tuple[float, int]:
         """At a reversal: the half-cycle just ended shapes the surface, and may complete a cycle."""
         weight = -math.expm1(-self.passed / _FORGETS)
         shaped = self.half_cycle + (self.passed - self.half_cycle) * weight
-        counted = self.direction < 0.0 and self.passed >= _COUNTS
-        return replace(self, half_cycle=shaped, passed=0.0, direction=direction, cycles=self.cycles + counted)
+        return shaped, int(self.direction < 0.0 and self.passed >= _COUNTS)
 
     def interface(self, life: Life) -> float:
         """By what interface resistances are multiplied now."""

@@ -20,24 +20,32 @@ _LARGEST: Final = 1_000_000  # a larger matrix is not worth keeping
 
 @dataclass(eq=False)
 class Bank:
-    """Chains side by side: `tau` and weight of all filters, and which of them each named chain owns."""
+    """Chains side by side: `tau` and weight of all filters, and by name what each chain owns.
+
+    `chains` says which filters, `totals` what their weights add to.
+    """
 
     tau: Floats
     weights: Floats
     chains: dict[str, slice]
-    _kept: OrderedDict[bytes, Floats] = field(default_factory=OrderedDict, repr=False)
+    totals: dict[str, float]
+    _kept: OrderedDict[tuple[float, float], tuple[Floats, Floats]] = field(
+        default_factory=OrderedDict, repr=False
+    )
     _numbers: int = 0
+    _last: tuple[float, Floats] = (-1.0, np.empty(0))
 
     @classmethod
     def of(cls, chains: Iterable[tuple[str, Chain]]) -> Bank:
         """The bank of these chains, in this order."""
-        taus, weights, slices, at = [], [], {}, 0
+        taus, weights, slices, totals, at = [], [], {}, {}, 0
         for name, (tau, weight) in chains:
             taus.append(tau)
             weights.append(weight)
+            totals[name] = float(weight.sum())
             slices[name] = slice(at, at + len(tau))
             at += len(tau)
-        return cls(np.concatenate(taus), np.concatenate(weights), slices)
+        return cls(np.concatenate(taus), np.concatenate(weights), slices, totals)
 
     def __len__(self) -> int:
         return len(self.tau)
@@ -45,27 +53,34 @@ class Bank:
     def tap(self, name: str, scale: float = 1.0) -> Tap:
         """The weighted sum over one chain, times `scale`."""
         chain = self.chains[name]
-        return Tap(chain, scale * self.weights[chain])
+        return Tap(chain, scale * self.weights[chain], scale * self.totals[name])
 
     def decay(self, times: Floats) -> Floats:
-        """exp(-t/tau), a row an instant, kept for grids that come again."""
-        if times.size * len(self) > _LARGEST:
+        """exp(-t/tau), a row an instant; kept for grids that come again, whole or cut short."""
+        count = len(times)
+        if count * len(self) > _LARGEST:
             return np.exp(-times[:, None] / self.tau)
-        key = times.tobytes()
+        key = (float(times[0]), float(times[min(1, count - 1)]))
         found = self._kept.get(key)
-        if found is None:
-            found = np.exp(-times[:, None] / self.tau)
-            self._kept[key] = found
-            self._numbers += found.size
-            while self._numbers > _KEPT:
-                self._numbers -= self._kept.popitem(last=False)[1].size
-        else:
+        if found is not None and count <= len(found[0]) and (found[0][:count] == times).all():
             self._kept.move_to_end(key)
-        return found
+            return found[1][:count]
+        if found is not None:
+            self._numbers -= found[1].size
+        decay = np.exp(-times[:, None] / self.tau)
+        self._kept[key] = times, decay
+        self._kept.move_to_end(key)
+        self._numbers += decay.size
+        while self._numbers > _KEPT:
+            self._numbers -= self._kept.popitem(last=False)[1][1].size
+        return decay
 
     def after(self, states: Floats, current: float, elapsed: float) -> Floats:
         """The states after constant `current` for `elapsed` seconds."""
-        return current + (states - current) * np.exp(-elapsed / self.tau)
+        last = self._last
+        if elapsed != last[0]:
+            self._last = last = elapsed, np.exp(-elapsed / self.tau)
+        return current + (states - current) * last[1]
 
     def ramp(self, seconds: Floats) -> tuple[Floats, Floats, Floats]:
         """(a, b, c) of x' = a x + b j + c j' when the current goes straight from j to j', exactly.
@@ -84,11 +99,12 @@ class Tap:
 
     chain: slice
     weights: Floats
+    total: float
 
     def follow(self, decay: Floats, states: Floats, j: float) -> Floats:
         """The sum along a decay matrix, `j` held from `states` on."""
-        settled = j * float(self.weights.sum())
-        followed: Floats = settled + decay[:, self.chain] @ (self.weights * (states[self.chain] - j))
+        followed: Floats = decay[:, self.chain] @ (self.weights * (states[self.chain] - j))
+        followed += j * self.total
         return followed
 
     def now(self, states: Floats) -> Floats:

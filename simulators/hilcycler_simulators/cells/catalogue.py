@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from hilcycler.errors import RequestError
 from hilcycler_simulators.cells.kinetics import REFERENCE_TEMPERATURE
-from hilcycler_simulators.cells.profiles.symmetric import SymmetricProfile
-from hilcycler_simulators.cells.reading import refusal
+from hilcycler_simulators.cells.profiles.any import Profile, read
 from hilcycler_simulators.cells.wiener import WienerCell
 
 _PROFILES: Final = files("hilcycler_simulators.cells") / "profiles"
-_LARGEST: Final = 100_000  # characters in a profile file
 
 
 class Catalogue:
@@ -35,7 +30,7 @@ class Catalogue:
 
     def describe(self, name: str) -> dict[str, Any]:
         """Description, sources, what it is tuned to and cannot meet, truth; RequestError if unknown."""
-        profile = self._profile(name)
+        profile = self.profile(name)
         return {
             "name": name,
             **profile.model_dump(include={"kind", "description", "sources", "notes"}),
@@ -44,18 +39,11 @@ class Catalogue:
 
     def make(self, name: str, seed: int) -> WienerCell:
         """A new cell of that profile; the same seed gives the same cell and the same life."""
-        return WienerCell(self._profile(name).chemistry(name, seed), REFERENCE_TEMPERATURE)
+        return WienerCell(self.profile(name).chemistry(name, seed), REFERENCE_TEMPERATURE)
 
-    def _profile(self, name: str) -> SymmetricProfile:
-        where, text = self._text(name)
-        if len(text) > _LARGEST:
-            raise RequestError(f"{where}: more than {_LARGEST} characters; expected a profile of a cell")
-        try:
-            return SymmetricProfile.model_validate(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise RequestError(f"{where}: {error}; expected a TOML file") from None
-        except ValidationError as error:
-            raise refusal(where, error) from None
+    def profile(self, name: str) -> Profile:
+        """The profile file of that name, read."""
+        return read(*self._text(name))
 
     def _text(self, name: str) -> tuple[str, str]:
         if name in self.names():

@@ -1,4 +1,5 @@
 """What a kind of cell adds to the stepping: filters, reservoirs, a voltage."""
+# ruff: noqa: ARG002  (of those that fail, of those that leak: defaults do not use what they are given)
 
 from __future__ import annotations
 
@@ -57,15 +58,15 @@ class Chemistry(ABC):
     def ledger(self, store: Floats) -> dict[str, float]:
         """Where the charge that passed the ions is now, C/m2, signed so that it sums to that charge."""
 
-    def feels(self, start: Floats, end: Floats) -> bool:  # noqa: ARG002
-        """Whether the reservoirs move the voltage on their way from `start` to `end`."""
+    def feels(self, store: Floats, charge: float) -> bool:
+        """Whether the reservoirs move the voltage while `charge` passes."""
         return True
 
-    def gains(self, store: Floats, age: Age) -> Floats:  # noqa: ARG002  (of those that have any)
+    def gains(self, store: Floats, age: Age) -> Floats:
         """d(reservoir)/dt per unit of a small alternating current, where the voltage feels it."""
         return np.zeros_like(store)
 
-    def aged(self, store: Floats, before: Age, after: Age) -> Floats:  # noqa: ARG002
+    def aged(self, store: Floats, before: Age, after: Age) -> Floats:
         """The reservoirs when the age changes: what becomes isolated, and the like."""
         return store
 
@@ -73,7 +74,7 @@ class Chemistry(ABC):
         """What passes beside the ions now."""
         return age.leak(self.life)
 
-    def imposed(self, drive: Drive, store: Floats, age: Age, temperature: float) -> Imposed | None:  # noqa: ARG002
+    def imposed(self, drive: Drive, store: Floats, age: Age, temperature: float) -> Imposed | None:
         """A current density that growth dictates under this drive, whatever the filters say."""
         return None
 

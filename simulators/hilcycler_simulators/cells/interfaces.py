@@ -70,11 +70,13 @@ class Electrolyte:
         """Over the separator, volt; `settled` is the salt's filtered current density."""
         grown = self.grown(temperature)
         limiting = self.limiting / grown
-        polarisation = self.polarisation * grown
         used = settled / limiting
-        within = np.clip(used, -_NEARLY, _NEARLY)
-        beyond = 1e6 * (used - within)  # so steep that it is a wall, and finite
-        return self.resistance * grown * j + polarisation * limiting * (np.arctanh(within) + beyond)
+        if np.abs(used).max() < _NEARLY:
+            depleted = np.arctanh(used)
+        else:  # a wall so steep that nothing gets far beyond it, and finite
+            within = np.clip(used, -_NEARLY, _NEARLY)
+            depleted = np.arctanh(within) + 1e6 * (used - within)
+        return self.resistance * grown * j + self.polarisation * grown * limiting * depleted
 
     @property
     def polarisation(self) -> float:
@@ -143,7 +145,7 @@ class Metal:
     last: float = 72.0
     capacitance: float = 0.5
 
-    def plated(self, charge: Floats, efficiency: float | None = None) -> Floats:
+    def plated(self, charge: Floats, efficiency: Floats | None = None) -> Floats:
         """(active, dead, SEI) gained when `charge` >= 0 is plated; a new last axis."""
         kept = self.efficiency if efficiency is None else efficiency
         lost = 1.0 - kept

@@ -72,8 +72,6 @@ class Marched:
         self._nodes = [self._step(blank, 0.0)]
 
     def look(self, times: Floats) -> tuple[Floats, Floats]:
-        if len(times) == 0:
-            return np.empty(0), np.empty(0)
         self._march(float(times[-1]))
         cuts = range(0, len(times), _BLOCK)
         looks = [self._look(times[at : at + _BLOCK]) for at in cuts]

@@ -22,7 +22,11 @@ _OWN_UNITS: Final = {  # what cells need and protocols do not
     "cm2/s": 1e-4,
     "1/cm2": 1e4,
     "uF/cm2": 1e-2,
+    "mg/cm2": 1e-2,
 }
+
+
+KINDS: Final = ("symmetric", "plating", "intercalation", "sulfur", "blocking")
 
 
 class Table(BaseModel):
@@ -85,6 +89,9 @@ Transference = Annotated[float, number(0.01, 1.0)]
 Share = Annotated[float, number(0.0, 1.0)]
 Concentration = Annotated[float, quantity("mol/L", "0.01 mol/L", "12 mol/L")]
 Diffusion = Annotated[float, quantity("cm2/s", "1e-16 cm2/s", "1e-3 cm2/s")]
+Loading = Annotated[float, quantity("mg/cm2", "0.01 mg/cm2", "200 mg/cm2")]
+SpecificCapacity = Annotated[float, quantity(quantities.SPECIFIC_CHARGE, "1 mAh/g", "4000 mAh/g")]
+ArealCapacitance = Annotated[float, quantity("uF/cm2", "0.01 uF/cm2", "1e6 uF/cm2")]
 Factor = Annotated[float, number(0.0, 1000.0)]
 
 
@@ -92,8 +99,10 @@ def refusal(where: str, error: ValidationError) -> RequestError:
     """All that is wrong with a file, one line a key."""
     lines = []
     for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"]) or "the file"
+        key = ".".join(str(part) for part in fault["loc"] if part not in KINDS) or "the file"
         match fault["type"]:
+            case "union_tag_not_found" | "union_tag_invalid":
+                key, said = "kind", f"must be one of: {', '.join(KINDS)}"
             case "missing":
                 said = "is missing"
             case "extra_forbidden":

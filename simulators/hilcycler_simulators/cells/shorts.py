@@ -29,11 +29,11 @@ class Soft:
     with standard deviation `spread` of its logarithm.
     """
 
-    onset: float = math.inf
-    wait: float = 10.0
-    lasts: float = 1.0
-    resistance: float = 2e-3
-    spread: float = 0.5
+    onset: float
+    wait: float
+    lasts: float
+    resistance: float
+    spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Shorts:
     hard: tuple[tuple[float, float], ...] = ()
     hard_resistance: float = 5e-5
     scatter: float = 0.0
-    soft: Soft = Soft()
+    soft: Soft | None = None
     seed: int = 0
 
     def hours_to_short(self, j: float) -> float:
@@ -69,6 +69,8 @@ class Shorts:
     def soft_at(self, telegraph: Telegraph, clock: float, wear: float) -> Telegraph:
         """The telegraph at `clock` (s): armed by wear, or switched over."""
         soft = self.soft
+        if soft is None:
+            return telegraph
         if telegraph.count == 0 and wear > soft.onset and math.isinf(telegraph.switches_at):
             wait = soft.wait * self._draw(0).exponential()
             return Telegraph(0.0, clock + wait * _HOUR, 0)

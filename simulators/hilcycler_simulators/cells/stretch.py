@@ -107,7 +107,7 @@ class Free:
             else np.exp(-times[:, None] / self._setting.bank.tau)
         )
         tapped = [tap.follow(decay, moment.states, j) for tap in self._taps]
-        store = self._setting.chemistry.stores(moment.store, j, times[-1], moment.age)
-        if self._setting.chemistry.feels(moment.store, store):
-            store = self._setting.chemistry.stores(moment.store, j, times, moment.age)
+        store = moment.store
+        if self._setting.chemistry.feels(store, j * float(times[-1])):
+            store = self._setting.chemistry.stores(store, j, times, moment.age)
         return self._setting.chemistry.voltage(j, tapped, store, moment.age, self._setting.temperature)

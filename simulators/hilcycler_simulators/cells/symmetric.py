@@ -3,6 +3,7 @@
 V = j R_b + R_SEI y_SEI + 2 (2RT/F) asinh(y_ct / 2 j0) + V_salt(y_salt), y being filtered current
 densities.
 """
+# ruff: noqa: ARG002  (each answers the same questions, and not all need every argument)
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ class Symmetric(Chemistry):
         film = self._film(age, temperature)
         return bank.tap("film", film), bank.tap("salt"), bank.tap("transfer")
 
-    def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:  # noqa: ARG002
+    def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
         charge = np.multiply(j, seconds)[..., None]
         if np.ndim(j) == 0:  # one sign all along: the usual and the fast case
             after: Floats = store + charge * _rates(self.metal, bool(j > 0.0))
@@ -68,16 +69,13 @@ class Symmetric(Chemistry):
         film, salt, transfer = tapped
         kinetic = self.transfer.voltage(transfer, age.interface(self.life), temperature)
         volts = self.electrolyte.voltage(j, salt, temperature) + film + 2.0 * kinetic
-        if self._scarce(store):
+        if store.ndim > 1 or self.feels(store, 0.0):
             volts = volts + self.metal.exhaustion(store[..., _WORKING], temperature)
             volts = volts - self.metal.exhaustion(store[..., _COUNTER], temperature)
         return volts
 
-    def feels(self, start: Floats, end: Floats) -> bool:
-        return self._scarce(start) or self._scarce(end)
-
-    def _scarce(self, store: Floats) -> bool:
-        return bool(store[..., _WORKING : _COUNTER + 1 : _COUNTER].min() < 20.0 * self.metal.last)
+    def feels(self, store: Floats, charge: float) -> bool:
+        return bool(min(store[_WORKING], store[_COUNTER]) - abs(charge) < 20.0 * self.metal.last)
 
     def ledger(self, store: Floats) -> dict[str, float]:
         gained = store - self.fresh()

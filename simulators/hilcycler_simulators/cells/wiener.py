@@ -158,12 +158,14 @@ class WienerCell:
 
     def _follow(self, stretch: Stretch, times: Floats) -> tuple[Floats, Floats]:
         """Voltage and current density along `times`, through events."""
-        if len(times) == 0 or times[-1] <= stretch.horizon:
+        if len(times) == 0:
+            return times, times
+        if times[-1] <= stretch.horizon:
             return stretch.look(times)
         volts, currents = [], []
         while len(times):
             until = int(np.searchsorted(times, stretch.horizon, side="right"))
-            seen = stretch.look(times[:until])
+            seen = stretch.look(times[:until]) if until else (times[:0], times[:0])
             volts.append(seen[0])
             currents.append(seen[1])
             times = times[until:] - stretch.horizon
@@ -185,8 +187,10 @@ class WienerCell:
             if drive is not drives[-1]:
                 stretch, elapsed = self._pass(stretch, elapsed - begin + float(times[end - 1]))
                 begin, at = float(times[end - 1]), end
-        area = self._chemistry.area
-        return _Course(self, self._lived, legs, np.concatenate(volts), area * np.concatenate(currents))
+        voltage, density = (
+            (volts[0], currents[0]) if len(legs) == 1 else map(np.concatenate, (volts, currents))
+        )
+        return _Course(self, self._lived, legs, voltage, self._chemistry.area * density)
 
     def _settle(self, stretch: Stretch, elapsed: float) -> None:
         self._stretch, self._elapsed = self._pass(stretch, elapsed)

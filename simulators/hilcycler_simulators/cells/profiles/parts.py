@@ -84,6 +84,35 @@ class MetalTable(Table):
     dead_share: Share = 0.5
 
 
+class GrowthTable(Table):
+    """How something grows with cycles: steadily, and running away between `onset` and `dry`."""
+
+    per_100_cycles: Annotated[float, number(-1.0, 100.0)] = 0.0
+    onset: Annotated[float, number(0.0, 1e6)] | None = None
+    dry: Annotated[float, number(1.0, 1e6)] | None = None
+    gain: Factor = 0.0
+
+    @model_validator(mode="after")
+    def _runaway_is_whole(self) -> GrowthTable:
+        _whole("onset", self.onset, "dry", self.dry)
+        return self
+
+    def part(self) -> Growth:
+        return Growth(
+            self.per_100_cycles / 100.0,
+            math.inf if self.onset is None else self.onset,
+            math.inf if self.dry is None else self.dry,
+            self.gain,
+        )
+
+
+def _whole(onset_key: str, onset: float | None, dry_key: str, dry: float | None) -> None:
+    if (onset is None) != (dry is None):
+        raise ValueError(f"{onset_key} and {dry_key} go together: where the runaway begins and ends")
+    if onset is not None and dry is not None and dry <= onset:
+        raise ValueError(f"{dry_key} must be later than {onset_key}")
+
+
 class HardShort(Table):
     """After how many hours of cycling at which current density the cell shorts for good."""
 
@@ -121,17 +150,8 @@ class LifeTable(Table):
     soft_short: SoftTable | None = None
 
     @model_validator(mode="after")
-    def _runaway_is_whole(self) -> LifeTable:
-        if (self.growth_onset is None) != (self.growth_dry is None):
-            raise ValueError(
-                "growth_onset and growth_dry go together: the hours where the runaway begins and ends"
-            )
-        if (
-            self.growth_onset is not None
-            and self.growth_dry is not None
-            and self.growth_dry <= self.growth_onset
-        ):
-            raise ValueError("growth_dry must be later than growth_onset")
+    def _consistent(self) -> LifeTable:
+        _whole("growth_onset", self.growth_onset, "growth_dry", self.growth_dry)
         densities = [short.current for short in self.hard_short]
         if densities != sorted(set(densities)):
             raise ValueError("hard_short: the current densities must ascend, each once")
@@ -150,7 +170,7 @@ class LifeTable(Table):
             hard=tuple((short.current, short.after / _HOUR) for short in self.hard_short),
             hard_resistance=self.hard_resistance,
             scatter=self.scatter,
-            soft=Soft()
+            soft=None
             if soft is None
             else Soft(
                 soft.onset / _HOUR, soft.wait / _HOUR, soft.lasts / _HOUR, soft.resistance, soft.spread
