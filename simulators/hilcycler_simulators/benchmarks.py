@@ -8,12 +8,17 @@ import resource
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from hilcycler import registry
+from hilcycler.channel import Channel, Samples
 from hilcycler.clock import process_time
-from hilcycler.journal import Settings
+from hilcycler.journal import Journal, Settings, new_run_id
+from hilcycler.links.address import connect
+from hilcycler.links.loop import run as run_in_real_time
 from hilcycler.protocol import Envelope, Protocol, Repeat
+from hilcycler.records import SampleBlock
 from hilcycler.service.foreground import Order, Performed, perform
 from hilcycler.steps import ChargeReached, ConstantCurrent, End, Process, Sampling, VoltageAbove, VoltageBelow
 from hilcycler.twin import TwinRequest
@@ -32,7 +37,9 @@ def symmetric(cycles: int) -> Protocol:
     strip = ConstantCurrent(
         CURRENT, (End(ChargeReached(CHARGE)), End(VoltageAbove(0.9), "stop")), SAMPLING, Process.STRIP
     )
-    return Protocol("symmetric", (Repeat(cycles, (plate, strip)),), Envelope(voltage=(-1.0, 1.0), charge=2 * CHARGE))
+    return Protocol(
+        "symmetric", (Repeat(cycles, (plate, strip)),), Envelope(voltage=(-1.0, 1.0), charge=2 * CHARGE)
+    )
 
 
 def twin(*, full: bool) -> list[dict[str, Any]]:
@@ -55,6 +62,61 @@ def twin(*, full: bool) -> list[dict[str, Any]]:
             "peak RSS MB": round(_peak_mb()),
         }
     ]
+
+
+def start(*, full: bool) -> list[dict[str, Any]]:
+    """Over a pty, unpaced: from `start` on an identified channel to the first sample, and to it on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        first, durable = zip(*run_in_real_time(_starts(30 if full else 10, Path(folder))), strict=True)
+    return [
+        {
+            "until": "first sample",
+            "median ms": _ms(median(first)),
+            "worst ms": _ms(max(first)),
+            "promised ms": 100,
+        },
+        {
+            "until": "first durable row",
+            "median ms": _ms(median(durable)),
+            "worst ms": _ms(max(durable)),
+            "promised ms": 200,
+        },
+    ]
+
+
+async def _starts(times: int, folder: Path) -> list[tuple[float, float]]:
+    family = registry.twin("emstat")
+    made = family.make(TwinRequest(model=family.models[0], cell="li-li/bn-pp"))
+    driver = registry.driver(family.driver)
+    step = symmetric(1).body[0]
+    assert isinstance(step, Repeat)
+    plate = step.body[0]
+    assert isinstance(plate, ConstantCurrent)
+    taken = []
+    async with made.listen("pty") as address, driver.open(connect(address, driver.serial)) as channel:
+        for number in range(times):
+            async with Journal.create(folder, new_run_id()) as journal:
+                began = process_time()
+                await channel.start(plate, Envelope())
+                columns = await _first_columns(channel)
+                first = process_time()
+                columns["test_time"] = columns.pop("step_time")
+                journal.put(SampleBlock(0, 1, 1, number, columns))
+                await journal.commit()
+                taken.append((first - began, process_time() - began))
+            await channel.safe()
+    return taken
+
+
+async def _first_columns(channel: Channel) -> dict[str, Any]:
+    async for measured in channel.records():
+        if isinstance(measured, Samples):
+            return dict(measured.columns)
+    raise AssertionError("the step ended without a sample")
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000.0, 1)
 
 
 def where_the_time_goes(hours: int = 630, lines: int = 40) -> None:
@@ -91,4 +153,4 @@ def _peak_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
-__all__ = ["symmetric", "twin", "where_the_time_goes"]
+__all__ = ["start", "symmetric", "twin", "where_the_time_goes"]
