@@ -215,28 +215,31 @@ async def _on_pty(port: Port) -> AsyncIterator[str]:
     master = _open_pty(port)
     async with _beside() as start:
         start(_serve_pty(port, master))
+        await asyncio.sleep(0)  # begun, it closes what it was given
         yield port.name
 
 
 async def _serve_pty(port: Port, master: int) -> None:
-    """Serve client after client; close the pty when the device's port vanishes, open another later."""
+    """Serve on one pty after the other: the device's port may vanish and come back."""
+    while True:
+        await _serve_master(port, master)
+        await _glance_until(lambda: port.device.present(loop_time()))
+        master = _open_pty(port)
 
-    def there() -> bool:
-        return port.device.present(loop_time())
+
+async def _serve_master(port: Port, master: int) -> None:
+    """Serve client after client until the device's port vanishes, which hangs up on them."""
+
+    def gone() -> bool:
+        return not port.device.present(loop_time())
 
     try:
-        while True:
-            await _glance_until(lambda: _client_on(master) or not there())
+        while not gone():
+            await _glance_until(lambda: gone() or _client_on(master))
             await serve(port, _MasterEnd(master, port.name))
-            await _glance_until(lambda: not _client_on(master) or not there())  # if it was evicted
-            if not there():
-                os.close(master)
-                master = -1
-                await _glance_until(there)
-                master = _open_pty(port)
+            await _glance_until(lambda: gone() or not _client_on(master))  # evicted clients linger
     finally:
-        if master >= 0:
-            os.close(master)
+        os.close(master)
 
 
 async def _glance_until(condition: Callable[[], bool]) -> None:

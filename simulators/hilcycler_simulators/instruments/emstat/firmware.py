@@ -134,13 +134,12 @@ class EmStat:
         return True
 
     def connected(self, now: Second) -> None:
-        self._live_unheard(now)
+        self.catch_up(now)
         self._listened_to = True
 
     def disconnected(self, now: Second) -> None:
-        self._live_unheard(now)
         self._listened_to = False
-        self._out.clear()
+        self.catch_up(now)
 
     def feed(self, data: bytes, now: Second) -> None:
         if now < self._deaf_until:
@@ -177,11 +176,17 @@ class EmStat:
             soon = clock + (float(next_event) - simulated) / self._pace
         return max(soon, self._rest_until)
 
-    def _live_unheard(self, now: Second) -> None:
-        """What nobody hears is lost; without a pace nothing happens while nobody listens."""
-        if not self._listened_to and self._pace is not None:
-            while self.emit(now):
-                pass
+    def catch_up(self, now: Second) -> None:
+        """Live up to now, if nobody listens: commands that have come are obeyed, output is lost."""
+        if self._listened_to:
+            return
+        while True:
+            self._out.clear()
+            before = len(self._inbox), self.unit.circuit.clock
+            if self._pace is None and not self._inbox:
+                return
+            if not self.emit(now) and before == (len(self._inbox), self.unit.circuit.clock):
+                return
 
     # --- idle
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from hilcycler.cell import Cell
+from hilcycler.clock import loop_time
 from hilcycler.errors import RequestError
 from hilcycler.links import Link
 from hilcycler.twin import TwinRequest
@@ -36,7 +37,7 @@ class EmStatTwin:
         self._cell = cell
         self.unit = Unit.of(DEVICES[model], cell, seed)
         self.firmware = EmStat(self.unit, pace)
-        self._port = Port(self.firmware, f"twin:{model}")
+        self.port = Port(self.firmware, f"twin:{model}")
 
     @property
     def cell(self) -> Cell:
@@ -46,11 +47,17 @@ class EmStatTwin:
     def truth(self) -> dict[str, Any]:
         return self._cell.truth
 
+    @property
+    def energised(self) -> bool:
+        """Whether the output is on: for judging safety."""
+        self.firmware.catch_up(loop_time())
+        return self.unit.cell_is_on
+
     async def connect(self) -> Link:
-        return DirectLink(self._port)
+        return DirectLink(self.port)
 
     def listen(self, where: str) -> AbstractAsyncContextManager[str]:
-        return listen(self._port, where)
+        return listen(self.port, where)
 
 
 class EmStatFamily:

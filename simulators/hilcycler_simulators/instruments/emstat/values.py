@@ -161,7 +161,7 @@ def assign(command: Command, variables: Variables) -> None:
             variables[target] = replace(old, number=float(old.number))
         case "float_to_int":
             old = value(arguments[0], variables, line)
-            if not math.isfinite(old.number):
+            if not abs(old.number) < 2.0**31:
                 raise Failure(NOT_FINITE, line)
             variables[target] = replace(old, number=int(old.number))
         case _:
@@ -171,6 +171,13 @@ def assign(command: Command, variables: Variables) -> None:
 
 
 def _arithmetic(name: str, left: float, right: float, line: int) -> float | int:
+    result = _calculated(name, left, right, line)
+    if isinstance(result, int):  # 32 bits, as the processor has them
+        return (result + 2**31) % 2**32 - 2**31
+    return result
+
+
+def _calculated(name: str, left: float, right: float, line: int) -> float | int:
     whole = isinstance(left, int) and isinstance(right, int)
     try:
         match name:
@@ -208,6 +215,6 @@ def text(quoted: Argument, variables: Mapping[str, Value], line: int) -> str:
         held = variables.get(name)
         if held is None:
             raise Failure(UNSPECIFIED, line)
-        said += f"{held.number:g}" if isinstance(held.number, float) else str(held.number)
+        said += f"{held.number + 0.0:g}" if isinstance(held.number, float) else str(held.number)
         said += rest
     return said

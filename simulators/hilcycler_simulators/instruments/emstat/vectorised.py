@@ -55,7 +55,7 @@ _HARDLY_WORTH_IT: Final = 4
 """Rows a guess must carry on average, else some are run plainly before guessing again."""
 
 _PLAIN_STRETCH: Final = 64
-_INTEGERS_EXACT: Final = 2**52
+_LARGEST_INTEGER: Final = 2**31 - 1
 
 
 def run_vectorised(
@@ -232,7 +232,7 @@ class _Sweep:
         self.said: list[_Said] = []
         self.stopped_at = self.rows
         self.outcome: Outcome = GOES_ON
-        self.added: dict[str, Numbers] = {}
+        self.added: dict[str, _Col] = {}
         self._timer = grid.timer
         self._active: Mask = np.ones(self.rows, bool)
         self._package: list[_Col] | None = None
@@ -358,10 +358,10 @@ class _Sweep:
         match command.name:
             case "add_var":
                 result = old.numbers + operand.numbers
-                self.added[name] = operand.numbers
+                self.added[name] = operand
             case "sub_var":
                 result = old.numbers - operand.numbers
-                self.added[name] = -operand.numbers
+                self.added[name] = replace(operand, numbers=-operand.numbers)
             case "mul_var" if not integer:
                 result = old.numbers * operand.numbers
             case "div_var" if not integer:
@@ -371,7 +371,7 @@ class _Sweep:
                 self._refuse(mask)
                 return
         if integer:
-            self._refuse(mask & np.asarray(np.abs(result) > _INTEGERS_EXACT))
+            self._refuse(mask & np.asarray(np.abs(result) > _LARGEST_INTEGER))
         self._store(name, replace(old, numbers=result, integer=integer), mask)
 
     def _store(self, name: str, new: _Col, mask: Mask) -> None:
@@ -435,14 +435,8 @@ class _Run:
         grid = self._grid.rows(self._row, self._row + length)
         guesses = {name: self._guess(name, grid) for name in self._plan.carried if name in self._variables}
         sweep = self._sweep(grid, guesses)
-        if self._plan.sums:  # what is added is known now, so the sums are
-            for name in self._plan.sums & guesses.keys() & sweep.added.keys():
-                start = guesses[name]
-                added = np.broadcast_to(
-                    np.asarray(sweep.added[name], type(self._variables[name].number)), length
-                )
-                ladder = np.add.accumulate(np.concatenate(([self._variables[name].number], added[:-1])))
-                guesses[name] = replace(start, numbers=ladder)
+        if sums := self._sums(guesses, sweep, length):
+            guesses |= sums
             sweep = self._sweep(grid, guesses)
         right = min(sweep.exact, self._right(guesses, sweep, length))
         if right == 0:
@@ -453,6 +447,17 @@ class _Run:
         if not stops and rows < length:
             self._event(self._row - 1)
         return self._done(sweep.outcome) if stops else None
+
+    def _sums(self, guesses: dict[str, _Col], sweep: _Sweep, length: int) -> dict[str, _Col]:
+        """Better guesses for what every row adds to, now that what is added is known."""
+        better = {}
+        for name in self._plan.sums & guesses.keys() & sweep.added.keys():
+            guess, added = guesses[name], sweep.added[name]
+            if guess.integer == added.integer:
+                addends = np.broadcast_to(np.asarray(added.numbers), length)[:-1]
+                start = self._variables[name].number
+                better[name] = replace(guess, numbers=np.add.accumulate(np.concatenate(([start], addends))))
+        return better
 
     def _sweep(self, grid: Grid, guesses: dict[str, _Col]) -> _Sweep:
         start = {name: _column(v) for name, v in self._variables.items()} | guesses
