@@ -66,6 +66,7 @@ LOW_SPEED = 2
 HIGH_SPEED = 3
 
 _SAMPLES = (program.TIME, program.VOLTAGE, program.CURRENT)
+_SPECTRUM = (program.TIME, program.FREQUENCY, program.REAL, program.IMAGINARY)
 _MEASURED_VOLTAGE = Option("add_meas", (Literal(0), VarType("ab"), write.var("u")))
 
 
@@ -113,7 +114,7 @@ def _rest(step: Rest, envelope: Envelope, device: Device) -> Program:
     ]
     causes = _causes(step, judgement, (span.text, span.cause(loop.seconds)))
     script = _script("tu", judgement, recording, statements, causes)
-    return Program(step, script, _SAMPLES[:2], causes, recording.silence)
+    return Program(step, script, _SAMPLES[:2], causes, recording.silence, loop.interval.value)
 
 
 def _constant_current(step: ConstantCurrent, envelope: Envelope, device: Device) -> Program:
@@ -130,7 +131,9 @@ def _constant_current(step: ConstantCurrent, envelope: Envelope, device: Device)
     causes = _causes(step, judgement, (span.text, span.cause(loop.seconds)))
     script = _script("tui", judgement, recording, statements, causes)
     index = choose.for_current(abs(step.current), device).index
-    return Program(step, script, _SAMPLES, causes, recording.silence, index)
+    return Program(
+        step, script, _SAMPLES, causes, recording.silence, loop.interval.value, current_range=index
+    )
 
 
 def _constant_voltage(step: ConstantVoltage, envelope: Envelope, device: Device) -> Program:
@@ -146,7 +149,7 @@ def _constant_voltage(step: ConstantVoltage, envelope: Envelope, device: Device)
     ]
     causes = _causes(step, judgement, (span.text, span.cause(loop.seconds)))
     script = _script("tuie", judgement, recording, statements, causes)
-    return Program(step, script, _SAMPLES, causes, recording.silence)
+    return Program(step, script, _SAMPLES, causes, recording.silence, loop.interval.value)
 
 
 def _constant_current_constant_voltage(
@@ -185,7 +188,7 @@ def _constant_current_constant_voltage(
     causes = _causes(step, second, (span.text, span.cause(span.seconds)))
     script = _script("tuie", second, recording, statements, causes)
     index = choose.for_current(abs(step.current), device).index
-    return Program(step, script, _SAMPLES, causes, recording.silence, index)
+    return Program(step, script, _SAMPLES, causes, recording.silence, period.value, current_range=index)
 
 
 def _sweep(step: LinearSweep | CyclicVoltammetry, envelope: Envelope, device: Device) -> Program:
@@ -208,9 +211,9 @@ def _sweep(step: LinearSweep | CyclicVoltammetry, envelope: Envelope, device: De
         write.call("timer_start"),
         write.measure(write.call(name, *outputs, *numbers, options=options), body),
     ]
-    causes = _causes(step, judgement, ("end none", Cause()))
+    causes = _causes(step, judgement, (ending.NO_END, Cause()))
     script = _script("tuie", judgement, recording, statements, causes)
-    return Program(step, script, _SAMPLES, causes, recording.silence)
+    return Program(step, script, _SAMPLES, causes, recording.silence, period)
 
 
 def _impedance(step: PotentiostaticImpedance | GalvanostaticImpedance, device: Device) -> Program:
@@ -239,12 +242,12 @@ def _impedance(step: PotentiostaticImpedance | GalvanostaticImpedance, device: D
         sweep(number(step.lowest), points(step)),
         *([sweep(highest, 1)] if step.drift_check else []),
         write.call("cell_off"),
-        write.say("end none"),
+        write.say(ending.NO_END),
     ]
     script = Script((*write.declare("tfrz"), *statements), (write.call("cell_off"),))
-    columns = (program.TIME, program.FREQUENCY, program.REAL, program.IMAGINARY)
+    silence = 10.0 + 4.0 * max(step.periods, 3) / step.lowest
     return Program(
-        step, script, columns, {"end none": Cause()}, 10.0 + 4.0 * max(step.periods, 3) / step.lowest
+        step, script, _SPECTRUM, {ending.NO_END: Cause()}, silence, rows=points(step) + step.drift_check
     )
 
 
@@ -269,7 +272,7 @@ def _sample(judgement: Judgement, recording: Recording) -> list[Statement]:
 def _causes(step: Step, judgement: Judgement, timed: tuple[str, Cause]) -> dict[str, Cause]:
     """Each text that the script may end with; the first is that of a loop which ran out."""
     causes = dict([timed])
-    causes |= {f"end {at}": Cause(end=at) for at, _ in judgement.ends if at < len(ends_of(step))}
+    causes |= {ending.at_end(at): Cause(end=at) for at, _ in judgement.ends if at < len(ends_of(step))}
     causes |= {f"limit {limit}": Cause(limit=limit) for limit in judgement.limits}
     return causes
 
@@ -299,7 +302,7 @@ def _script(
             *statements,
             write.call("cell_off"),
             *recording.last(),
-            If(tuple(branches), (write.say(by_loop),)),
+            If(tuple(branches), (write.say(by_loop),)) if branches else write.say(by_loop),
         ),
         (write.call("cell_off"),),
     )

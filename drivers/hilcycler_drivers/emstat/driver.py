@@ -200,18 +200,19 @@ class EmStat:
             raise InstrumentError(f"{session.name}: no step is running")
         silence = running.program.silence + PATIENCE
         deadline = loop_time() + silence
-        while not isinstance(reply := await session.next(deadline), EmptyLine):
-            try:
+        try:
+            while not isinstance(reply := await session.next(deadline), EmptyLine):
                 for measured in running.hear(reply, session.name):
                     yield measured
-            except WireError:
-                session.trusted = False
-                raise
-            deadline = loop_time() + silence
+                deadline = loop_time() + silence
+            ended = running.ended(session.name)
+        except WireError:
+            session.trusted = False
+            raise
         self._running = None
         if self._identity is None:
             self._recognise(await identify(session), session)
-        yield running.ended(session.name)
+        yield ended
 
     # --- switching off
 
@@ -272,7 +273,7 @@ class EmStat:
         session = self._trusted()
         device = self._identity.device if self._identity is not None else DEVICES["nexus1"]
         program, _ = _prepare(step, envelope, device)
-        running = _Running(program, envelope)
+        running = _Running(program, envelope, adopted=True)
         deadline = loop_time() + program.silence + PATIENCE
         while not isinstance(reply := await session.next_of_any_kind(deadline), Packages):
             if isinstance(reply, EmptyLine | Failure):
@@ -287,9 +288,9 @@ class EmStat:
 class _Running:
     """A step under way, and why it ended once the script has said so."""
 
-    def __init__(self, program: Program, envelope: Envelope) -> None:
+    def __init__(self, program: Program, envelope: Envelope, *, adopted: bool = False) -> None:
         self.program, self._envelope = program, envelope
-        self._stream = Stream(program)
+        self._stream = Stream(program, adopted=adopted)
         self._cause: Cause | None = None
 
     def hear(self, reply: Reply, name: str) -> Sequence[Measured]:
@@ -310,7 +311,7 @@ class _Running:
 
     def recognises(self, packages: Packages) -> bool:
         """Whether these look like packages of this step."""
-        trial = Stream(self.program)
+        trial = Stream(self.program, adopted=True)
         try:
             trial.take(packages)
         except WireError:
@@ -321,11 +322,11 @@ class _Running:
         return True
 
     def ended(self, name: str) -> ConditionMet | EnvelopeCrossed:
-        """Why the step ended; InstrumentError if its script never said."""
+        """Why the step ended; WireError if its script never said, or part of its data is missing."""
         cause, limits, stream = self._cause, self._envelope, self._stream
         if cause is None:
-            raise InstrumentError(f"{name}: the script ended without saying why; somebody aborted it")
-        elapsed = stream.last_time if cause.elapsed is None else cause.elapsed
+            raise WireError(f"{name}: the script ended without saying why; somebody else aborted it")
+        elapsed = stream.finish(cause.elapsed)
         match cause.limit:
             case None:
                 return ConditionMet(cause.end, elapsed)

@@ -12,6 +12,14 @@ from hilcycler.steps import AllOf, ChargeReached, Condition, End, TimeReached
 from hilcycler_drivers.emstat import timing
 from hilcycler_drivers.emstat.program import Cause, Limit
 
+NO_END = "end none"
+"""Said when a step has run its course."""
+
+
+def at_end(position: int) -> str:
+    """Said when an end was met; two digits, so that no lost byte makes one end of another."""
+    return f"end {position:02d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -26,7 +34,7 @@ class Span:
         """What the script says when the loop runs out."""
         if self.limit is not None:
             return f"time limit {self.limit}"
-        return "end none" if self.end is None else f"time end {self.end}"
+        return NO_END if self.end is None else f"time {at_end(self.end)}"
 
     def cause(self, seconds: Second) -> Cause:
         """What that means, where the loop really lasts `seconds`."""

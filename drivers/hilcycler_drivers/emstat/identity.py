@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hilcycler.clock import loop_time
-from hilcycler.errors import LinkTimeout, WrongInstrument
+from hilcycler.errors import LinkTimeout, WireError, WrongInstrument
 from hilcycler.records import Instrument
 from hilcycler_drivers.emstat import fault_codes
 from hilcycler_drivers.emstat.session import ANSWER_WITHIN, Session, failed, unexpected
@@ -40,18 +40,27 @@ class Identity:
 async def identify(session: Session) -> Identity | None:
     """Who is at the other end; None if it is running a script, for then it does not say.
 
+    Everything is asked twice: a byte lost from a serial number makes another serial number.
     WrongInstrument for a model that must not cycle a cell, with the reason.
     """
+    first = await _answers(session)
+    second = None if first is None else await _answers(session)
+    if first != second:
+        raise WireError(f"{session.name}: asked twice who it is, it answers {first} and {second}")
+    return first
+
+
+async def _answers(session: Session) -> Identity | None:
     firmware = await _firmware(session)
     if firmware is None:
         return None
-    device = _fit(firmware, session.name)
     serial = await session.ask(AskSerial())
     if not isinstance(serial, SerialNumber):
         raise unexpected(session.name, "asked for its serial number", serial)
     bits = await session.ask(AskCapabilities("script"))
     if not isinstance(bits, CapabilityBits):
         raise unexpected(session.name, "asked for its capabilities", bits)
+    device = _fit(firmware, session.name)
     return Identity(device, serial.text, f"{firmware.version} ({firmware.build})", bits.bits)
 
 

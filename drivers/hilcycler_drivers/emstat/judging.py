@@ -191,6 +191,7 @@ class Judgement:
 
 
 def _within(name: str, bounds: tuple[float, float]) -> list[Comparison]:
+    """`name` between `bounds`; what is infinite needs no comparison."""
     lowest, highest = bounds
-    comparisons = [(write.compare(name, "<=", highest), highest), (write.compare(name, ">=", lowest), lowest)]
-    return [comparison for comparison, bound in comparisons if math.isfinite(bound)]
+    pairs = (("<=", highest), (">=", lowest))
+    return [write.compare(name, operator, bound) for operator, bound in pairs if math.isfinite(bound)]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hilcycler.channel import Impedance, Samples
 from hilcycler.errors import WireError
@@ -10,35 +14,66 @@ from hilcycler.quantities import Ampere, Second, Volt
 from hilcycler_drivers.emstat.program import VOLTAGE, Program
 from hilcycler_drivers.emstat.wire import Packages
 
+_LATE: Final = 1.5
+"""How much later than planned a sample may be. A package that was lost doubles a distance in time."""
+
+_COARSE: Final[Second] = 134_217.0
+"""Beyond this the instrument writes whole seconds, and two samples may bear one time."""
+
 
 class Stream:
-    """The measured data of one running step, in the order of its own timer."""
+    """The measured data of one running step, by its own timer. Nothing may be missing or doubled.
 
-    def __init__(self, program: Program) -> None:
-        self._columns = program.columns
-        self._current_range = program.current_range
+    `adopted`: the stream began before we listened.
+    """
+
+    def __init__(self, program: Program, *, adopted: bool = False) -> None:
+        self._program = program
+        self._rows = 0
+        self._adopted = adopted
         self.last_time: Second = 0.0
-        self.last_voltage: Volt = float("nan")
-        self.last_current: Ampere = float("nan")
+        self.last_voltage: Volt = math.nan
+        self.last_current: Ampere = math.nan
 
     def take(self, packages: Packages) -> list[Samples] | list[Impedance]:
-        """WireError if the packages are not those of this program, or their time runs backwards."""
-        self._check(packages)
-        time = packages.values[:, 0]
-        self.last_time = float(time[-1])
-        return [self._samples(packages)] if self._columns[1] == VOLTAGE else _spectrum(packages)
+        """WireError if the packages are not those of this program, or some are lost or doubled."""
+        self._check_columns(packages)
+        self._check_times(packages.values[:, 0])
+        self._rows += len(packages)
+        self.last_time = float(packages.values[-1, 0])
+        return [self._samples(packages)] if self._program.columns[1] == VOLTAGE else _spectrum(packages)
 
-    def _check(self, packages: Packages) -> None:
-        fits = len(packages.vartypes) == len(self._columns) and all(
-            vartype in allowed for vartype, allowed in zip(packages.vartypes, self._columns, strict=True)
+    def finish(self, elapsed: Second | None) -> Second:
+        """How long the step lasted, `elapsed` if known; WireError if the last packages are missing."""
+        program = self._program
+        if program.rows is not None and self._rows != program.rows and not self._adopted:
+            raise WireError(f"{self._rows} data packages came instead of {program.rows}")
+        if elapsed is None:
+            return self.last_time
+        if program.interval is not None and not elapsed - self.last_time <= _LATE * program.interval:
+            raise WireError(f"the data end at {self.last_time:g} s, the step at {elapsed:g} s")
+        return elapsed
+
+    def _check_columns(self, packages: Packages) -> None:
+        expected = self._program.columns
+        fits = len(packages.vartypes) == len(expected) and all(
+            vartype in allowed for vartype, allowed in zip(packages.vartypes, expected, strict=True)
         )
         if not fits:
             raise WireError(f"a data package of {', '.join(packages.vartypes)} does not belong to this step")
-        time = packages.values[:, 0]
-        # Written so that NaN is refused.
-        if not (time[0] >= self.last_time and bool((np.diff(time) >= 0.0).all())):
+
+    def _check_times(self, times: NDArray[np.float64]) -> None:
+        """Written so that NaN is refused."""
+        first = self._rows == 0
+        before = np.concatenate(([min(0.0, float(times[0])) if first else self.last_time], times[:-1]))
+        later = (times > before) | (times >= _COARSE) & (times == before)
+        later[0] |= first and bool(times[0] >= 0.0)
+        soon = times - before <= _LATE * self._program.silence
+        soon[0] |= first and self._adopted
+        if not (later & soon).all():
+            at = int(np.argmin(later & soon))
             raise WireError(
-                f"the instrument's time does not run forward: {time[0]:g} s after {self.last_time:g} s"
+                f"data packages are lost or out of order: {times[at]:g} s follows upon {before[at]:g} s"
             )
 
     def _samples(self, packages: Packages) -> Samples:
@@ -50,7 +85,7 @@ class Stream:
             if packages.measured[2]:
                 ranges = packages.ranges[:, 2].copy()
             else:  # a set current: in the range that was set
-                ranges[:] = self._current_range
+                ranges[:] = self._program.current_range
         self.last_voltage, self.last_current = float(voltage[-1]), float(current[-1])
         return Samples(
             {

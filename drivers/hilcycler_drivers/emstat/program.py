@@ -40,8 +40,11 @@ class Program:
 
     `columns` are the variable types of each field of a package, in order: time first, then voltage
     and perhaps current, or frequency, real and imaginary part. `causes` maps each text the script
-    may send at its end. `silence` is the longest time the script may legitimately say nothing.
-    `current_range` is the range a galvanostat drives in, where packages do not say it.
+    may send at its end.
+
+    `silence` is the longest time between two packages; `interval` that between two samples, the last
+    of which is always sent (None: not sampled in time); `rows` how many packages there are, where
+    that is known. `current_range`: the range of a galvanostat, whose packages do not say it.
     """
 
     step: Step
@@ -49,4 +52,6 @@ class Program:
     columns: tuple[frozenset[str], ...]
     causes: Mapping[str, Cause]
     silence: Second
+    interval: Second | None = None
+    rows: int | None = None
     current_range: int = 0

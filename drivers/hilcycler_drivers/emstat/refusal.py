@@ -59,6 +59,8 @@ def check(step: Step, envelope: Envelope, device: Device, bits: int) -> None:
     """StepRefused, with the reason, if `device` with script capabilities `bits` cannot do `step`."""
     if type(step) not in techniques(bits):
         raise StepRefused(f"the {device.name} cannot do {step.kind}")
+    if any(map(math.isnan, (*envelope.voltage, *envelope.current, envelope.charge))):
+        raise StepRefused("a safety limit is not a number")
     match step:
         case Rest(sampling=sampling):
             _period(sampling.decide)

@@ -1,7 +1,9 @@
 """Ending whatever runs, and proving that the cell is off.
 
 The proof: `meas_loop_ocp` is refused with 0014 while the cell is on. A script that switches off and
-then measures open circuit, and whose every line of output is as it should be, has shown both.
+then measures open circuit, and whose output is as it should be, has shown that the firmware holds
+the cell for off. A relay may still be stuck: so the current is looked at too. A firmware that will
+not measure it with the cell off says so by an error, which proves nothing either way.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from __future__ import annotations
 from typing import Final
 
 from hilcycler.clock import loop_time
-from hilcycler.errors import LinkTimeout
-from hilcycler.quantities import Second
+from hilcycler.errors import InstrumentError, LinkTimeout, WireError
+from hilcycler.quantities import Ampere, Second
+from hilcycler.records import Status
 from hilcycler_drivers.emstat import writing as write
-from hilcycler_drivers.emstat.session import ANSWER_WITHIN, Session, failed, unexpected
+from hilcycler_drivers.emstat.session import ANSWER_WITHIN, Session, unexpected
 from hilcycler_drivers.emstat.wire import (
     Abort,
     Echo,
@@ -22,24 +25,34 @@ from hilcycler_drivers.emstat.wire import (
     LoopEnded,
     LoopStarted,
     Packages,
+    Reply,
 )
-from hilcycler_drivers.emstat.wire.script import Literal, Script, print_script
+from hilcycler_drivers.emstat.wire.script import Literal, Script, VarType, print_script
 
 END_WITHIN: Final[Second] = 4.0
 """From the echo of an abort to the end of the script's output."""
 _TIMES_ASKED: Final = 2
+OPEN_CIRCUIT: Final = 0x000B
+"""The technique number of `meas_loop_ocp`."""
+
+RESIDUAL: Final[Ampere] = 20e-6
+"""More than this is a current, and no error of reading in the 1 mA range."""
 
 OFF_SCRIPT: Final = print_script(
     Script(
         (
-            *write.declare("u"),
+            *write.declare("ui"),
             write.call("set_pgstat_chan", Literal(0)),
             write.call("cell_off"),
             write.call("set_pgstat_mode", Literal(2)),
             write.measure(
-                write.call("meas_loop_ocp", write.var("u"), Literal(50, "m"), Literal(100, "m")),
+                write.call("meas_loop_ocp", write.var("u"), Literal(50, "m"), Literal(50, "m")),
                 write.package("u"),
             ),
+            write.call("set_range", VarType("ba"), Literal(1, "m")),
+            write.call("set_autoranging", VarType("ba"), Literal(1, "m"), Literal(1, "m")),
+            write.call("meas", Literal(20, "m"), write.var("i"), VarType("ba")),
+            *write.package("i"),
         ),
         (write.call("cell_off"),),
     )
@@ -81,19 +94,35 @@ async def _abort_once(session: Session) -> None:
 
 async def prove_off(session: Session) -> None:
     """Switch off and read it back; whatever it raises, the cell may be on."""
-    doing = "proving that the cell is off"
     deadline = loop_time() + ANSWER_WITHIN
     await session.send(Execute(OFF_SCRIPT))
-    measured = False
-    expected: list[type] = [Echo, LoopStarted, Packages, LoopEnded, EmptyLine]
-    while expected:
+    await _expect(session, deadline, Echo("e"), LoopStarted(OPEN_CIRCUIT), ("ab",), LoopEnded())
+    match await session.next(deadline):
+        case Packages(vartypes=("ba",)) as reading:
+            _check_no_current(session, reading)
+            await _expect(session, deadline, EmptyLine())
+        case Failure():
+            await session.drain()
+        case reply:
+            raise _unexpected(session, reply)
+
+
+async def _expect(session: Session, deadline: Second, *replies: Reply | tuple[str]) -> None:
+    """These replies and no others; a tuple stands for one package of these variables."""
+    for expected in replies:
         reply = await session.next(deadline)
-        if isinstance(reply, Failure):
-            raise failed(session.name, doing, reply)
-        if isinstance(reply, Packages) and measured:
-            continue
-        if not isinstance(reply, expected[0]) or (isinstance(reply, Echo) and reply.command != "e"):
-            session.trusted = False
-            raise unexpected(session.name, doing, reply)
-        measured = measured or isinstance(reply, Packages)
-        expected.pop(0)
+        said = reply.vartypes if isinstance(reply, Packages) and len(reply) == 1 else reply
+        if said != expected:
+            raise _unexpected(session, reply)
+
+
+def _unexpected(session: Session, reply: Reply) -> WireError | InstrumentError:
+    session.trusted = session.trusted and isinstance(reply, Failure)
+    return unexpected(session.name, "proving that the cell is off", reply)
+
+
+def _check_no_current(session: Session, reading: Packages) -> None:
+    """Written so that NaN is a current."""
+    current = float(reading.values[0, 0])
+    if reading.status[0, 0] & Status.OVERLOAD or not abs(current) <= RESIDUAL:
+        raise InstrumentError(f"{session.name}: {current:g} A flow although the cell was switched off")

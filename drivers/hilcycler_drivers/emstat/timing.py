@@ -20,7 +20,7 @@ HEARTBEAT: Final[Second] = 60.0
 _LARGEST: Final = 2**31
 _UNITS: Final = (-6, -3, 0)  # microseconds, milliseconds, seconds
 _CANDIDATES: Final = 5000
-_CLOSE: Final = 1e-6  # of the duration: no instrument's clock is better
+_CLOSE: Final = 5e-7  # of the duration: no instrument's clock is better
 
 
 @dataclass(frozen=True, slots=True)
