@@ -88,7 +88,9 @@ def test_metadata_stands_beside_it_in_strict_json(tmp_path: Path) -> None:
 
 def test_an_export_that_fails_leaves_nothing(tmp_path: Path) -> None:
     class Broken(Recorded):
-        def chunks(self, names: Sequence[str] | None = None, rows: int = 1000) -> Iterator[dict[str, NDArray[Any]]]:
+        def chunks(
+            self, names: Sequence[str] | None = None, rows: int = 1000
+        ) -> Iterator[dict[str, NDArray[Any]]]:
             yield from super().chunks(names, rows)
             raise OSError("the disk")
 

@@ -17,6 +17,7 @@ from hilcycler.clock import TWIN_EPOCH, Stamp
 from hilcycler.protocol import Envelope
 from hilcycler.records import (
     Event,
+    ImpedancePoint,
     Instrument,
     OffState,
     Outcome,
@@ -27,7 +28,17 @@ from hilcycler.records import (
     StepEnded,
     StepStarted,
 )
-from hilcycler.steps import ChargeReached, ConstantCurrent, End, Process, Rest, Step, StepResult, TimeReached
+from hilcycler.steps import (
+    ChargeReached,
+    ConstantCurrent,
+    End,
+    PotentiostaticImpedance,
+    Process,
+    Rest,
+    Step,
+    StepResult,
+    TimeReached,
+)
 
 LI_LI = Cell("Li||Li 1", Electrode("Li"), Electrode("Li"), area=1.131e-4)
 SECONDS = Stamp(TWIN_EPOCH, 0.0)
@@ -108,6 +119,21 @@ class Recorded:
             partial=partial,
         )
         self.records.append(StepEnded(self.step_count, result, self.test_time, stamp(self.test_time)))
+        return self
+
+    def spectrum(
+        self, points: Sequence[tuple[float, complex]], *, cycle: int = 0, index: int = 1
+    ) -> Recorded:
+        """One executed spectrum: (frequency, impedance), a second each."""
+        self.step_count += 1
+        start = self.test_time
+        step = PotentiostaticImpedance(0.01, points[0][0], points[-1][0])
+        self.records.append(StepStarted(self.step_count, index, cycle, step, start, stamp(start)))
+        for frequency, z in points:
+            self.test_time += 1.0
+            self.records.append(ImpedancePoint(self.step_count, self.test_time, frequency, z.real, z.imag))
+        ended = StepResult(None, self.test_time - start, 0.0, None, None)
+        self.records.append(StepEnded(self.step_count, ended, self.test_time, stamp(self.test_time)))
         return self
 
     def end(self) -> Recorded:

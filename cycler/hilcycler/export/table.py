@@ -6,7 +6,7 @@ however its samples were chunked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, assert_never
 
@@ -35,6 +35,7 @@ PIECE: Final = 16_384
 
 _NAMES: Final = ("test_time", "voltage", "current", "range", "status", "temperature", "step_count", "cycle")
 
+Rows = dict[str, NDArray[Any]]
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
@@ -50,7 +51,7 @@ class Source(Protocol):
 
     def events(self) -> list[Event]: ...
 
-    def chunks(self, names: Sequence[str]) -> Iterator[dict[str, NDArray[Any]]]: ...
+    def chunks(self, names: Sequence[str]) -> Iterator[Rows]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,16 +92,14 @@ class Table:
         self._open = np.array([type_of(step.step) in {"REST", "PAUSE"} for step in self.steps], bool)
 
     def pieces(self, rows: int = PIECE) -> Iterator[Piece]:
-        """All rows, oldest first, at most `rows` at a time."""
+        """All rows, oldest first, `rows` at a time, wherever the run's own chunks end."""
         charge, before = 0.0, None
-        for chunk in self._run.chunks(_NAMES):
-            for start in range(0, len(chunk["test_time"]), rows):
-                part = {name: chunk[name][start : start + rows] for name in _NAMES}
-                piece = self._piece(part, charge, before)
-                charge, before = float(piece.net_charge[-1]), piece
-                yield piece
+        for part in _portions(self._run.chunks(_NAMES), rows):
+            piece = self._piece(part, charge, before)
+            charge, before = float(piece.net_charge[-1]), piece
+            yield piece
 
-    def _piece(self, rows: Mapping[str, NDArray[Any]], charge: float, before: Piece | None) -> Piece:
+    def _piece(self, rows: Rows, charge: float, before: Piece | None) -> Piece:
         time, current = rows["test_time"], rows["current"]
         step = np.searchsorted(self._counts, rows["step_count"])
         start = self._starts[step]
@@ -133,6 +132,28 @@ class Table:
         span = np.where(first, time - self._starts[step], time - earlier)
         mean = np.where(first, current, 0.5 * (current + earlier_current))
         return np.where(self._open[step], 0.0, mean * span / AMPERE_HOUR)
+
+
+def _portions(chunks: Iterator[Rows], size: int) -> Iterator[Rows]:
+    """The same rows in portions of `size`; the last may be smaller."""
+    held: list[Rows] = []
+    count = 0
+    for chunk in chunks:
+        start, length = 0, len(chunk["test_time"])
+        while start < length:
+            stop = min(length, start + size - count)
+            held.append({name: column[start:stop] for name, column in chunk.items()})
+            count += stop - start
+            start = stop
+            if count == size:
+                yield _joined(held)
+                held, count = [], 0
+    if count:
+        yield _joined(held)
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def type_of(step: Step) -> str:
