@@ -152,11 +152,13 @@ def _unpack(data: bytes, rows: int, names: Sequence[str] | None) -> Rows:
 
 def _stored(name: str, values: NDArray[Any]) -> NDArray[Any]:
     try:
-        dtype = np.dtype(COLUMNS[name])
+        dtype = _DTYPES[name]
     except KeyError:
         raise JournalError(f"no column {name!r}; there are {', '.join(COLUMNS)}") from None
+    if values.dtype == dtype and values.flags.c_contiguous:
+        return values
     column = np.ascontiguousarray(values, dtype=dtype)
-    if dtype.kind == "u" and values.dtype != dtype and not np.array_equal(column, values):
+    if dtype.kind == "u" and not np.array_equal(column, values):
         raise JournalError(f"column {name!r}: a value that does not fit into {dtype}")
     return column
 

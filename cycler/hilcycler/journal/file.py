@@ -88,7 +88,7 @@ class RunFile:
             try:
                 check_version(connection, path)
                 place, reached = proof.segment(connection, path), proof.checkpoint(connection, path)
-                progress = _progress(proof.last_blocks(connection, path), reached)
+                progress = _progress(proof.last_blocks(connection, path, 2), reached)
                 return cls(path, connection, progress), place
             except BaseException:
                 connection.close()

@@ -30,6 +30,15 @@ INLINE_AT_ONCE: Final = frozenset({"run-started", "tripped", "failed", "operator
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """One commit: samples and events in it, how long it took, how long the oldest of them had waited."""
+
+    entries: int
+    took: Second
+    waited: Second
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a journal keeps its promise.
 
@@ -38,6 +47,7 @@ class Settings:
     how long `commit` and closing wait. `inline`: write in `put` itself, with no threads, whenever
     `inline_rows` samples or events have gathered: for virtual time, where nothing must run beside the
     loop and a crash costs no more than a repetition; `commit` then promises order, not the disk.
+    `observe` is told of every commit, in the thread that made it.
     """
 
     period: Second = 0.9
@@ -46,6 +56,7 @@ class Settings:
     inline: bool = False
     inline_rows: int = 4096
     disk: DiskPolicy = field(default_factory=DiskPolicy)
+    observe: Callable[[Written], None] | None = None
 
 
 class Journal:
@@ -59,6 +70,8 @@ class Journal:
         self._failure: JournalError | None = None
         self._pending: deque[Entry] = deque()
         self._unwritten: list[Entry] = []  # taken from there by whoever writes
+        self._oldest: Second | None = None  # when the first of the pending ones was put
+        self._since: Second = 0.0  # the same of the unwritten ones
         self._rows = self._events = 0  # of the run, put
         self._put = self._written = 0  # samples and events since opened, put and on disk
         self._step_count: int | None = None
@@ -120,12 +133,16 @@ class Journal:
                 JournalError(f"{self.path}: the disk does not keep up; {self._settings.ring} rows wait")
             )
             self._raise()
+        if self._oldest is None:
+            self._oldest = process_time()
         self._pending.append(entry)
         self._put += weight
         self._raise()
         if not self._settings.inline:
             SHARED.call(self._flush, AT_ONCE if urgent else process_time() + self._settings.period)
-        elif self._put - self._written >= self._settings.inline_rows or entry[0] in INLINE_AT_ONCE:
+        elif self._put - self._written >= self._settings.inline_rows or (
+            isinstance(entry, Text) and entry.kind in INLINE_AT_ONCE
+        ):
             self._flush()
             self._raise()
         if self._store.full and isinstance(record, SampleBlock):
@@ -150,9 +167,8 @@ class Journal:
         """After a failure: put what is still in memory into a new file in `folder`; its path."""
 
         def move() -> None:
-            self._store.rescue(self._gather(), folder)
+            self._write(lambda entries: self._store.rescue(entries, folder))
             self._failure = None
-            self._keep()
 
         await self._elsewhere(move)
         return self.path
@@ -193,10 +209,8 @@ class Journal:
         if self._failure is not None:
             return
         try:
-            if self._gather():
-                self._store.write(self._unwritten)
-                self._keep()
-                self._store.look_after()
+            self._write(self._store.write)
+            self._store.look_after()
         except Busy as busy:
             if self._settings.inline:
                 self._fail(JournalError(f"{self.path}: another process holds the file: {busy}"))
@@ -208,13 +222,17 @@ class Journal:
             self._fail(JournalError(f"{self.path}: a fault in the journal itself: {fault!r}"))
             raise
 
-    def _gather(self) -> list[Entry]:
+    def _write(self, write: Callable[[list[Entry]], None]) -> None:
+        """Write what is pending, count it as on disk, and tell who waited for it."""
+        oldest, self._oldest = self._oldest, None
+        if not self._unwritten and oldest is not None:
+            self._since = oldest
         while self._pending:
             self._unwritten.append(self._pending.popleft())
-        return self._unwritten
-
-    def _keep(self) -> None:
-        """Count what was unwritten as on disk, and tell who waited for it."""
+        if not self._unwritten:
+            return
+        began = process_time()
+        write(self._unwritten)
         weight = sum(entry.size if isinstance(entry, blocks.Rows) else 1 for entry in self._unwritten)
         self._unwritten = []
         with self._guard:
@@ -223,6 +241,9 @@ class Journal:
             self._waiting = [each for each in self._waiting if each[0] > self._written]
         for tell in ready:
             tell()
+        if self._settings.observe is not None:
+            now = process_time()
+            self._settings.observe(Written(weight, now - began, now - self._since))
 
     def _fail(self, failure: JournalError) -> None:
         with self._guard:

@@ -32,6 +32,18 @@ class Reach(NamedTuple):
     lag: float = 0.0
 
 
+class Packed(NamedTuple):
+    """One row of the table of blocks."""
+
+    sequence: int
+    rows: int
+    t0: float
+    t1: float
+    lag: float
+    crc: int
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a file has come.
@@ -52,13 +64,13 @@ class Progress:
 class Packer:
     """Cuts the rows of one transaction into blocks, beginning with the unfinished one.
 
-    `written` holds the rows of the table to write, `merged` the ranges of sequence numbers, both ends
+    `written` holds the blocks to write, `merged` the ranges of sequence numbers, both ends
     excluded, within which blocks have been taken up by another.
     """
 
     def __init__(self, was: Progress) -> None:
         self.rows = was.rows
-        self.written: list[tuple[object, ...]] = []
+        self.written: list[Packed] = []
         self.merged: list[tuple[int, int]] = []
         self._open = was.open
         self._parts = [] if was.open is None else [was.open]
@@ -114,7 +126,7 @@ class Packer:
         size = sum(each.size for each in self._shelf)
         if size >= SHELF_FULL:
             start = self._start - size
-            self.written = [row for row in self.written if row[0] not in range(start, self._start)]
+            self.written = [block for block in self.written if not start <= block.sequence < self._start]
             self.merged.append((start, self._start))
             self._write(blocks.join(self._shelf), start, self._below)
             self._shelf = []
@@ -125,5 +137,5 @@ class Packer:
         lag = max(before.lag, float((highest - time).max()))
         keys = Keys(start, rows.size, float(time.min()), float(highest[-1]), lag)
         data = blocks.pack(rows)
-        self.written.append((*keys, blocks.checksum(keys, data), data))
+        self.written.append(Packed(*keys, blocks.checksum(keys, data), data))
         return keys

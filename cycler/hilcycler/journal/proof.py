@@ -104,9 +104,11 @@ def block_at(connection: sqlite3.Connection, path: Path, sequence: int) -> Keys:
     raise _missing(path, sequence, sequence + 1)
 
 
-def last_blocks(connection: sqlite3.Connection, path: Path) -> list[tuple[Keys, bytes]]:
-    """The last two blocks, oldest first, each proved."""
-    starts = connection.execute("SELECT sequence FROM block ORDER BY sequence DESC LIMIT 2").fetchall()
+def last_blocks(connection: sqlite3.Connection, path: Path, most: int) -> list[tuple[Keys, bytes]]:
+    """The last blocks, at most so many, oldest first, each proved."""
+    starts = connection.execute(
+        "SELECT sequence FROM block ORDER BY sequence DESC LIMIT ?", (most,)
+    ).fetchall()
     if not starts and checkpoint(connection, path).rows == segment(connection, path).sequence:
         return []
     return list(blocks(connection, path, starts[-1][0] if starts else 0))

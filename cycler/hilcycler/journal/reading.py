@@ -93,7 +93,7 @@ class Run:
             path = self._pieces[-1].path
             reached = proof.checkpoint(connection, path)
             self._sealed = proof.sealed(connection) is not None
-            last = proof.last_blocks(connection, path)
+            last = proof.last_blocks(connection, path, 1)
             final = list(proof.events(connection, path, reached.events - 1))[-1:]
         self.rows, self.event_count = reached.rows, reached.events
         if last:

@@ -65,7 +65,7 @@ def within(pieces: Iterable[Piece], window: Window) -> list[Stretch]:
     stretches = []
     for piece in pieces:
         with reading(piece.path) as connection:
-            last = proof.last_blocks(connection, piece.path)
+            last = proof.last_blocks(connection, piece.path, 1)
             if not last:
                 continue
             keys = last[-1][0]

@@ -15,7 +15,7 @@ from hilcycler.journal.names import lock_path
 from hilcycler.journal.schema import reading, speaking, write_to
 from hilcycler.quantities import Second
 
-PATIENCE: Final = 5.0
+PATIENCE: Final[Second] = 5.0
 """Seconds to wait for readers to let go; each of ours does so within milliseconds."""
 
 
@@ -34,7 +34,7 @@ def seal(path: Path) -> None:
         lock.release()
 
 
-def complete(path: Path, patience: Second = PATIENCE) -> None:
+def complete(path: Path) -> None:
     """As `seal`, for whoever holds the lock."""
     with reading(path) as connection:
         sealed = proof.sealed(connection) is not None
@@ -48,7 +48,7 @@ def complete(path: Path, patience: Second = PATIENCE) -> None:
         try:
             if not sealed:
                 _write_seal(connection, path)
-            _become_one_file(connection, path, patience)
+            _become_one_file(connection, path)
         finally:
             connection.close()
     path.chmod(0o444)
@@ -63,9 +63,9 @@ def _write_seal(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
 
 
-def _become_one_file(connection: sqlite3.Connection, path: Path, patience: Second) -> None:
+def _become_one_file(connection: sqlite3.Connection, path: Path) -> None:
     """Fold the log in and do without one. Readers come and go; this needs one moment without any."""
-    until = process_time() + patience
+    until = process_time() + PATIENCE
     pause = threading.Event()
     while True:
         try:
