@@ -24,7 +24,8 @@ from hilcycler_drivers.emstat.wire.script import (
     VarType,
     parse,
 )
-from hilcycler_simulators.instruments.emstat import body, vectorised
+from hilcycler_simulators.instruments.emstat import body as plain
+from hilcycler_simulators.instruments.emstat import vectorised
 from hilcycler_simulators.instruments.emstat.body import Column, Done, Grid, run_plain
 from hilcycler_simulators.instruments.emstat.values import Value, Variables, is_pure
 from hilcycler_simulators.instruments.emstat.vectorised import run_vectorised
@@ -130,10 +131,11 @@ def same(a: Done, b: Done) -> None:
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(bodies, st.integers(0, 1000), st.integers(1, 200), st.booleans())
 def test_any_body(tried: tuple[Statement, ...], seed: int, rows: int, muted: bool) -> None:
-    assert is_pure(body)
+    assert is_pure(tried)
     data = grid(seed, rows)
     same(
-        run_vectorised(body, data, START, None, muted=muted), run_plain(body, data, START, None, muted=muted)
+        run_vectorised(tried, data, START, None, muted=muted),
+        run_plain(tried, data, START, None, muted=muted),
     )
 
 
@@ -205,7 +207,7 @@ endif
 def plain_rows() -> Iterator[list[int]]:
     """Rows that the vectorised runner gave up on, counted."""
     rows: list[int] = []
-    inner = body.run_plain
+    inner = plain.run_plain
 
     def counting(*args: object, **kwargs: object) -> Done:
         done = inner(*args, **kwargs)  # type: ignore[arg-type]

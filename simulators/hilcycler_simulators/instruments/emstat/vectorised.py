@@ -50,6 +50,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 Numbers: TypeAlias = Any  # a column of float64 or int64, or one Python number for all rows
 
 _FIRST_STRETCH: Final = 64
+_LONG_STRETCH: Final = 4096
 _STRETCH_GROWTH: Final = 8
 _HARDLY_WORTH_IT: Final = 4
 """Rows a guess must carry on average, else some are run plainly before guessing again."""
@@ -68,6 +69,14 @@ def run_vectorised(
     return _Run(plan, grid, variables, muted).run()
 
 
+@dataclass(slots=True)
+class _Habit:
+    """How far apart the events of a body were when it last ran, and the row of the first."""
+
+    gap: int = 0
+    first: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What can be known about a body without running it.
@@ -84,6 +93,7 @@ class _Plan:
     reset: frozenset[str]
     copies: dict[str, str]
     sums: frozenset[str]
+    habit: _Habit
 
 
 @lru_cache(maxsize=256)
@@ -120,7 +130,7 @@ def _plan(body: tuple[Statement, ...], outputs: frozenset[str]) -> _Plan | None:
             copies[target] = str(command.arguments[0])
         else:
             reset.add(target)
-    return _Plan(body, frozenset(carried), counts, steps, frozenset(reset), copies, frozenset(sums))
+    return _Plan(body, frozenset(carried), counts, steps, frozenset(reset), copies, frozenset(sums), _Habit())
 
 
 def _assigned(
@@ -409,12 +419,12 @@ class _Run:
         self._muted = muted
         self._output: list[_Block | Lines] = []
         self._row = 0
-        self._gap = 0  # rows from one event to the next, once two were alike
-        self._last_event = -1
+        self._gap = plan.habit.gap  # rows from one event to the next, once two were alike
+        self._last_event = plan.habit.first - self._gap if self._gap else -1
         self._last_gap = 0
 
     def run(self) -> Done:
-        stretch, tries, carried = _FIRST_STRETCH, 0, 0
+        stretch, tries, carried = _LONG_STRETCH if self._gap else _FIRST_STRETCH, 0, 0
         while self._row < len(self._grid):
             begun = self._row
             outcome = self._stretch(min(stretch, len(self._grid) - self._row))
@@ -553,6 +563,8 @@ class _Run:
         return None
 
     def _done(self, outcome: Outcome) -> Done:
+        if self._gap:
+            self._plan.habit.gap, self._plan.habit.first = self._gap, self._last_event % self._gap
         return Done(self._row, outcome, _written(self._output), self._variables)
 
 
