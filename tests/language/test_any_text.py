@@ -1,6 +1,6 @@
 """Whatever text: a document or one typed error, quickly and in little memory.
 
-The default run is small. The large one, with its time and memory bounds:
+The default run is small. The large one:
 `LANGUAGE_EXAMPLES=100000 pytest tests/language/test_any_text.py --timeout 7200`.
 """
 
@@ -14,10 +14,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hilcycler.clock import process_time
 from hilcycler.errors import RequestError
 from hilcycler.language import load, loads
-from hilcycler.language.strict_yaml import MOST_BYTES, read
+from hilcycler.language.strict_yaml import MOST_BYTES
 from hilcycler.protocol import Protocol
 
 EXAMPLES = int(os.environ.get("LANGUAGE_EXAMPLES", "300"))
@@ -32,10 +31,16 @@ SEED = (Path(__file__).parent / "everything.yaml").read_text("utf-8")
 WORDS = sorted(set(SEED.replace("{", " ").replace("}", " ").replace(",", " ").split()))
 
 
+def used() -> tuple[float, float]:
+    """Most memory so far in MB, processor time so far in s: a loaded machine is no fault of the reader's."""
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    return now.ru_maxrss / 1024, now.ru_utime + now.ru_stime
+
+
 def tried(text: str) -> Protocol | None:
     """What the text means, within the bounds."""
     message = "accepted"
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, process_time()
+    before, began = used()
     try:
         return loads(text, "any.yaml").bind()
     except RequestError as error:
@@ -43,9 +48,9 @@ def tried(text: str) -> Protocol | None:
         return None
     finally:
         assert 0 < len(message) < 20_000
-        if EXAMPLES > 1000:  # a loaded machine is no fault of the reader's
-            assert process_time() - began < SLOWEST
-            assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < LARGEST_MB * 1024
+        after, ended = used()
+        assert ended - began < SLOWEST
+        assert after - before < LARGEST_MB
 
 
 @many
@@ -100,7 +105,7 @@ def test_any_mutation_of_a_good_file(text: str) -> None:
 
 
 def test_the_worst_files_that_fit_are_read_or_refused_in_time() -> None:
-    worst = [
+    for text in (
         "a: " + "[" * MOST_BYTES,
         "a: " + "{" * MOST_BYTES,
         "a:\n" + "- " * (MOST_BYTES // 2 - 2),
@@ -113,12 +118,5 @@ def test_the_worst_files_that_fit_are_read_or_refused_in_time() -> None:
         "protocol: p\nsteps:\n" + "- rest: 1\n" * 6000,
         "protocol: p\nsteps:\n" + "- rset: 1 h\n" * 4900,
         "protocol: p\nsteps:\n" + "".join(f"{'  ' * n}- repeat: 9\n{'  ' * n}  steps:\n" for n in range(20)),
-    ]
-    for text in worst:
-        began = process_time()
-        try:
-            read(text[:MOST_BYTES], "worst.yaml")
-            loads(text[:MOST_BYTES], "worst.yaml").bind()
-        except RequestError:
-            pass
-        assert process_time() - began < 5.0, text[:20]
+    ):
+        tried(text[:MOST_BYTES])
