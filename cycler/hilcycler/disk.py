@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 from pathlib import Path
+from typing import Final
 
 from hilcycler.errors import JournalError
 
@@ -12,6 +14,9 @@ try:
     import fcntl
 except ImportError:  # Windows: untried
     fcntl = None  # type: ignore[assignment]
+
+_FLOCK: Final = struct.Struct("@hhqqi")
+"""struct flock of 64-bit Linux: type, whence, start, length, process."""
 
 
 class Lock:
@@ -56,7 +61,7 @@ def locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _try_lock(descriptor, shared=True)
+        return _is_locked(descriptor)
     finally:
         os.close(descriptor)
 
@@ -93,14 +98,32 @@ def reserve(path: Path, size: int) -> None:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int, *, shared: bool = False) -> bool:
+def _try_lock(descriptor: int) -> bool:
+    """Lock the open file, not the process: closing some other descriptor of it changes nothing."""
     if fcntl is None:
         return True
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        if hasattr(fcntl, "F_OFD_SETLK"):
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
+        else:  # macOS: untried
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Ask without locking, so that whoever asks is never in the way of a writer."""
+    if fcntl is None:
+        return False
+    if hasattr(fcntl, "F_OFD_GETLK"):
+        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
+        return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+    return not _try_lock(descriptor)
+
+
+def _whole_file(kind: int) -> bytes:
+    return _FLOCK.pack(kind, os.SEEK_SET, 0, 0, 0)
 
 
 def _same_file(descriptor: int, path: Path) -> bool:
