@@ -29,7 +29,7 @@ class ProgressLine(Widget):
         if fraction is None:
             steps = int(self.advance.done)
             return Content.assemble((f" {steps} step{'s' if steps != 1 else ''} done", label))
-        text = f" {fraction:4.0%}{self._left()} "
+        text = f" {int(100 * fraction):3d}%{self._left()} "  # 100 % only when all is done
         bar = max(_LEAST_BAR, self.size.width - len(text) - 1)
         done = round(bar * fraction)
         return Content.assemble(
