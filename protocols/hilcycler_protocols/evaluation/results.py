@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hilcycler.errors import RequestError
 from hilcycler.quantities import SquareMetre
-from hilcycler_protocols.evaluation.uncertainty import Component, combined, half_width
+from hilcycler_protocols.evaluation.uncertainty import Component, combined, half_width, within
 
 FARADAY: Final = 96485.33212
 """C/mol"""
@@ -74,6 +74,9 @@ METRE: Final = Unit("m", "um", 1e6)
 NUMBER_DENSITY: Final = Unit("1/m2", "1/cm2", 1e-4)
 PER_HOUR: Final = Unit("1/s", "1/h", 3600.0)
 COUNT: Final = Unit("1", "")
+VOLT_PER_DECADE: Final = Unit("V", "mV/dec", 1e3)
+HERTZ: Final = Unit("Hz", "Hz")
+KELVIN: Final = Unit("K", "K")
 FARAD: Final = Unit("F", "F")
 HENRY: Final = Unit("H", "H")
 CPE_COEFFICIENT: Final = Unit("S s^n", "S s^n")
@@ -215,6 +218,11 @@ def with_budget(result: Result, budget: Sequence[Component]) -> Result:
         interval=(result.value - reach, result.value + reach),
         budget=tuple(c for c in budget if c.standard > 0.0),
     )
+
+
+def given(name: str, value: float, unit: Unit, half_width: float = 0.0) -> Result:
+    """A number that somebody states, where a Result is asked for: it lies within ± `half_width`."""
+    return with_budget(Result(name, value, unit, "stated", "stated"), [within(name, half_width)])
 
 
 def required_area(area: SquareMetre | None, what: str) -> SquareMetre:

@@ -16,6 +16,7 @@ from hilcycler_protocols.evaluation.impedance.spectra import Spectrum
 from hilcycler_protocols.evaluation.results import (
     CPE_COEFFICIENT,
     FARAD,
+    HERTZ,
     OHM,
     RATIO,
     SECOND,
@@ -40,7 +41,6 @@ Complex = NDArray[np.complexfloating]
 
 FORMULA: Final = "eis-cnls-modulus"
 SOURCE: Final = "Boukamp, Solid State Ionics 20 (1986) 31"
-_HERTZ: Final = Unit("Hz", "Hz")
 
 UNSEEN: Final = 0.3
 """omega_min tau above which the slow side of an arc was not measured."""
@@ -132,7 +132,7 @@ def report(
     degrees = 2 * len(spectrum) - len(x) + int(held.sum())
     chi2 = float(np.vdot(residuals, residuals).real) / degrees
     covariance = _covariance((slopes / modulus).view(np.float64), held) * chi2
-    window = Window("frequency", float(spectrum.frequency[-1]), float(spectrum.frequency[0]), _HERTZ)
+    window = Window("frequency", float(spectrum.frequency[-1]), float(spectrum.frequency[0]), HERTZ)
     bare = CircuitFit(circuit, x, covariance, degrees, chi2, residuals, {}, window, accuracy, ())
     fitted = replace(bare, flags=_doubts(spectrum, bare))
     return replace(fitted, results={r.name: r.flagged(*fitted.flags) for r in _results(fitted)})
