@@ -43,7 +43,8 @@ from hilcycler.steps import OperatorPause
 class Order:
     """What is asked for: this protocol, on this cell, on the channel that `connect` reaches.
 
-    `channel` names the pair of leads: a trip latches it. `truth` is a twin's.
+    `channel` names the pair of leads: a trip latches it. `truth` is a twin's. `clock`: where time does
+    not come from this host, nor from the instrument alone.
     """
 
     protocol: Protocol
@@ -55,6 +56,7 @@ class Order:
     folder: Path
     simulated: bool = False
     truth: dict[str, Any] | None = None
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ async def perform(
         envelope = bench_envelope(channel.capabilities).intersect(order.protocol.safety)
         check_steps(order.protocol.body, channel, envelope)
         simulated = order.simulated or channel.instrument.simulated
-        clock: Clock = TwinClock() if simulated else HostClock()
+        clock = order.clock or (TwinClock() if simulated else HostClock())
         header = RunStarted(
             run=new_run_id(),
             protocol_name=order.protocol.name,
@@ -134,7 +136,7 @@ async def go_on(
             raise RequestError(
                 f"run {header.run} was made on {header.instrument}; {channel.instrument} answers at this address"
             )
-        clock: Clock = TwinClock() if header.instrument.simulated else HostClock()
+        clock = order.clock or (TwinClock() if header.instrument.simulated else HostClock())
         position, plan, first = taken_up(state, order.protocol, clock)
         journal = Journal.reopen(path, settings)
         sink = Fanout(journal)
