@@ -82,7 +82,8 @@ class Fade:
     def charge_efficiency(self, j: float | Floats) -> Floats:
         """At `j` > 0."""
         densities, values = np.array(self.efficiency).T
-        return np.interp(np.log(np.maximum(j, 1e-9)), np.log(densities), values)
+        share: Floats = np.interp(np.log(np.maximum(j, 1e-9)), np.log(densities), values)
+        return share
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ class Intercalation(Chemistry):
         taken = self.fade.charge_efficiency(j) * out
         kept = self.metal.plated(out)
         gained = (-back - taken, 0.0 * charge, out - taken, kept[..., 0] + back, kept[..., 1], kept[..., 2])
-        return store + np.stack(gained, axis=-1)
+        after: Floats = store + np.stack(gained, axis=-1)
+        return after
 
     def voltage(
         self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float

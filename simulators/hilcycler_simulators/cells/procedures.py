@@ -7,19 +7,21 @@ perfect instrument and a careful person would get. Areal current densities in A/
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hilcycler_simulators.cells.kinetics import FARADAY, GAS
 from hilcycler_simulators.cells.terminals import SimulatedCell
 
 Floats = NDArray[np.float64]
 
 _HOUR: Final = 3600.0
 _CENTRAL: Final = np.linspace(0.25, 0.75, 21)
+_POLARISED: Final = 0.5  # V: a cell that needs more has failed
 _SHORTED: Final = 0.3  # of the voltage a half-cycle before: a hard short
 
 
@@ -43,6 +45,23 @@ class SymmetricRun:
             if (self.voltage[at:] < _SHORTED * self.voltage[at - 1]).all():
                 return float(self.hours[at])
         return None
+
+    @property
+    def life(self) -> float:
+        """Hours until a short, or until |V| exceeds 0.5 V; all of them if neither came."""
+        ends = [float(self.hours[-1])]
+        beyond = np.flatnonzero(~(self.voltage <= _POLARISED))
+        if beyond.size:
+            ends.append(float(self.hours[beyond[0]]))
+        if self.short is not None:
+            ends.append(self.short)
+        return min(ends)
+
+    def rises_above(self, factor: float, since: float) -> float:
+        """The first hour after `since` at which |V| is `factor` of that at `since`; NaN if none."""
+        level = factor * self.overpotential(since)
+        later = np.flatnonzero((self.hours > since) & (self.voltage > level))
+        return float(self.hours[later[0]]) if later.size else math.nan
 
 
 def cycle_symmetric(cell: SimulatedCell, density: float, charge: float, hours: float) -> SymmetricRun:
@@ -110,13 +129,15 @@ class FullRun:
     charged: Floats
     discharged: Floats
 
+    def after(self, cycles: int) -> FullRun:
+        """Without the first `cycles`."""
+        return FullRun(self.charged[cycles:], self.discharged[cycles:])
 
-def cycle_full(
-    cell: SimulatedCell, window: tuple[float, float], rates: list[float], *, charged_first: bool = False
-) -> FullRun:
+
+def cycle_full(cell: SimulatedCell, window: tuple[float, float], rates: Sequence[float]) -> FullRun:
     """Constant-current cycles between two voltages, at the C-rates `rates`, one a cycle.
 
-    A cell that is assembled charged (sulfur) begins with its discharge.
+    A cell whose cathode is assembled charged (sulfur) begins with its discharge.
     """
     nominal, mass = cell.label.nominal_capacity, cell.label.working.active_mass
     assert nominal is not None
@@ -125,7 +146,7 @@ def cycle_full(
     for rate in rates:
         current = rate * nominal / _HOUR
         longest = 3.0 * _HOUR / rate
-        if charged_first:
+        if cell.label.working.material == "S":
             discharged.append(current * _until(cell, -current, window[0], longest) / mass)
             charged.append(current * _until(cell, current, window[1], longest) / mass)
         else:
@@ -157,6 +178,19 @@ def _ends(cell: SimulatedCell) -> tuple[float, float]:
     return truth["R_b_ohm"], truth["R_SEI_ohm"] + truth["R_ct_ohm"]
 
 
+def exchange_current(cell: SimulatedCell) -> float:
+    """RT/(F R) of one electrode, A/m2, R being what charge transfer adds to the slope at rest.
+
+    Linear polarisation of 1 mV, the bulk and the film taken off; two electrodes in series.
+    """
+    truth, bias = cell.truth, 1e-3
+    _hold(cell, 0.0, 10.0 * _HOUR)
+    current = float(cell.potentiostatic(np.array([bias]), np.array([4.0 * _HOUR])).current[0])
+    without = truth["R_b_ohm"] + truth["R_D_ohm"] + truth["R_SEI_ohm"]
+    one = 0.5 * (bias / current - float(without)) * _area(cell)
+    return GAS * cell.temperature / FARADAY / one
+
+
 def conductivity(cell: SimulatedCell) -> float:
     """L/(R_b A) of a blocking cell, S/m, from the real part where the spectrum meets the axis."""
     thickness = cell.label.separator_thickness
@@ -181,9 +215,3 @@ def _until(cell: SimulatedCell, current: float, limit: float, longest: float) ->
     seconds = longest if found is None else found
     _hold(cell, current, seconds)
     return seconds
-
-
-def steps(values: list[float], each: int) -> Iterator[float]:
-    """Every value `each` times over, as rate tests are written."""
-    for value in values:
-        yield from [value] * each

@@ -21,6 +21,7 @@ _OWN_UNITS: Final = {  # what cells need and protocols do not
     "mol/L": 1e3,
     "cm2/s": 1e-4,
     "1/cm2": 1e4,
+    "mS/cm": 0.1,
     "uF/cm2": 1e-2,
     "mg/cm2": 1e-2,
 }
@@ -102,7 +103,9 @@ def refusal(where: str, error: ValidationError) -> RequestError:
         key = ".".join(str(part) for part in fault["loc"] if part not in KINDS) or "the file"
         match fault["type"]:
             case "union_tag_not_found" | "union_tag_invalid":
-                key, said = "kind", f"must be one of: {', '.join(KINDS)}"
+                tag = str(fault["ctx"]["discriminator"]).strip("'")
+                key = f"{key}.{tag}" if fault["loc"] else tag
+                said = f"must be one of: {fault['ctx'].get('expected_tags', ', '.join(KINDS))}"
             case "missing":
                 said = "is missing"
             case "extra_forbidden":

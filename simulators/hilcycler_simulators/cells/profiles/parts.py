@@ -28,6 +28,7 @@ from hilcycler_simulators.cells.reading import (
     quantity,
 )
 from hilcycler_simulators.cells.shorts import Shorts, Soft
+from hilcycler_simulators.cells.targets import AnyTarget
 
 _HOUR = 3600.0
 
@@ -195,3 +196,4 @@ class Heading(Table):
     description: str
     sources: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    target: tuple[AnyTarget, ...] = ()
