@@ -111,10 +111,9 @@ class EmStat:
         """Open the link and see who is there."""
         session = await self._open_session()
         try:
-            who = await identify(session)
+            await self._meet(session)
         except WireError as error:
             raise WrongInstrument(f"what answers is no EmStat or Nexus: {error}") from error
-        self._recognise(who, session)
 
     async def aclose(self) -> None:
         """Close the link. A running script goes on to its own end."""
@@ -211,7 +210,7 @@ class EmStat:
             raise
         self._running = None
         if self._identity is None:
-            self._recognise(await identify(session), session)
+            await self._meet(session)
         yield ended
 
     # --- switching off
@@ -236,16 +235,21 @@ class EmStat:
     async def _switch_off(self) -> None:
         """Whatever it is doing, end it; then prove that the cell is off."""
         session = self._session
-        if session is not None and session.trusted:
-            await abort(session)
-        else:
+        fresh = session is None or not session.trusted
+        if session is None or fresh:
             session = await self._open_session()
-            who = await identify(session)
-            if who is None:
-                await abort(session)
-                who = await identify(session)
-            self._recognise(who, session)
+        idle = fresh and await self._meet(session)
+        if not idle:
+            await abort(session)
+        if not idle and (fresh or self._identity is None):
+            await self._meet(session)
         await prove_off(session)
+
+    async def _meet(self, session: Session) -> bool:
+        """Ask who it is; False if it is running a script and does not say. WrongInstrument for a stranger."""
+        who = await identify(session)
+        self._recognise(who, session)
+        return who is not None
 
     # --- after a restart of this computer
 

@@ -54,13 +54,13 @@ async def _answers(session: Session) -> Identity | None:
     firmware = await _firmware(session)
     if firmware is None:
         return None
+    device = _fit(firmware, session.name)
     serial = await session.ask(AskSerial())
     if not isinstance(serial, SerialNumber):
         raise unexpected(session.name, "asked for its serial number", serial)
     bits = await session.ask(AskCapabilities("script"))
     if not isinstance(bits, CapabilityBits):
         raise unexpected(session.name, "asked for its capabilities", bits)
-    device = _fit(firmware, session.name)
     return Identity(device, serial.text, f"{firmware.version} ({firmware.build})", bits.bits)
 
 

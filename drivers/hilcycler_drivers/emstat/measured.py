@@ -64,14 +64,15 @@ class Stream:
 
     def _check_times(self, times: NDArray[np.float64]) -> None:
         """Written so that NaN is refused."""
-        first = self._rows == 0
-        before = np.concatenate(([min(0.0, float(times[0])) if first else self.last_time], times[:-1]))
-        later = (times > before) | (times >= _COARSE) & (times == before)
-        later[0] |= first and bool(times[0] >= 0.0)
-        soon = times - before <= _LATE * self._program.silence
-        soon[0] |= first and self._adopted
-        if not (later & soon).all():
-            at = int(np.argmin(later & soon))
+        before = np.concatenate(([self.last_time], times[:-1]))
+        fits = (times > before) | (times >= _COARSE) & (times == before)
+        fits &= times - before <= _LATE * self._program.silence
+        if self._rows == 0:
+            # The first sample is always sent, and may be taken at once.
+            interval = self._program.interval or self._program.silence
+            fits[0] = times[0] >= 0.0 and (self._adopted or times[0] <= _LATE * interval)
+        if not fits.all():
+            at = int(np.argmin(fits))
             raise WireError(
                 f"data packages are lost or out of order: {times[at]:g} s follows upon {before[at]:g} s"
             )

@@ -129,9 +129,9 @@ class Session:
         self._pending.appendleft(reply)
 
     async def drain(self) -> None:
-        """Drop whatever comes until it has been quiet for the deaf time."""
-        self._pending.clear()
-        while True:
+        """Drop whatever comes until it has been quiet for the deaf time; LinkTimeout if it never is."""
+        last = loop_time() + ANSWER_WITHIN
+        while loop_time() < last:
             try:
                 data = await self._link.receive(loop_time() + DEAF_AFTER_ERROR)
             except LinkTimeout:
@@ -141,6 +141,8 @@ class Session:
             if not data:
                 self.trusted = False
                 raise LinkLost(f"{self.name}: the other end closed the link")
+        self.trusted = False
+        raise LinkTimeout(f"{self.name}: it talks without end and is not to be understood")
 
 
 def failed(name: str, doing: str, failure: Failure) -> InstrumentError:

@@ -1,0 +1,604 @@
+"""Lines that fail, instruments that fail, strangers that answer: each ends in one clear error, cell off."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hilcycler.channel import Activity, ConditionMet, Measured, Samples
+from hilcycler.clock import loop_time
+from hilcycler.errors import (
+    CyclerError,
+    InstrumentError,
+    LinkLost,
+    LinkTimeout,
+    StepRefused,
+    WireError,
+    WrongInstrument,
+)
+from hilcycler.links import Link
+from hilcycler.links.memory import memory_pair
+from hilcycler.protocol import Envelope
+from hilcycler.records import OffState
+from hilcycler.steps import (
+    ConstantCurrent,
+    End,
+    PotentiostaticImpedance,
+    Rest,
+    Sampling,
+    TimeReached,
+    VoltageAbove,
+)
+from hilcycler.twin import TwinRequest
+from hilcycler_drivers.emstat import driver
+from hilcycler_drivers.emstat.driver import EmStat, open_emstat
+from hilcycler_simulators.instruments.emstat import EmStatTwin
+from hilcycler_simulators.instruments.emstat import twin as family
+from hilcycler_simulators.virtual_time import run
+
+ENVELOPE = Envelope((-1.0, 1.0), (-5e-3, 5e-3))
+HOUR = ConstantCurrent(1e-3, (End(TimeReached(3600.0)), End(VoltageAbove(0.9))), Sampling(1.0, 10.0))
+MINUTE = ConstantCurrent(1e-3, (End(TimeReached(60.0)),), Sampling(1.0, 10.0))
+
+
+def make(model: str = "es4_hr", pace: float | None = None) -> EmStatTwin:
+    made = family.make(TwinRequest(model, "li-li/bn-pp", pace=pace))
+    assert isinstance(made, EmStatTwin)
+    return made
+
+
+class Tap:
+    """A link whose bytes pass through our hands. `spoil` sees what the instrument said."""
+
+    def __init__(self, link: Link, spoil: Callable[[bytes], bytes]) -> None:
+        self._link, self.spoil = link, spoil
+        self.sent = bytearray()
+        self.heard = bytearray()
+        self.silent = False
+        self.lost = False
+
+    @property
+    def name(self) -> str:
+        return self._link.name
+
+    async def send(self, data: bytes) -> None:
+        if self.lost:
+            raise LinkLost("unplugged")
+        self.sent += data
+        await self._link.send(data)
+
+    async def receive(self, deadline: float) -> bytes:
+        while True:
+            if self.lost:
+                raise LinkLost("unplugged")
+            if self.silent:
+                await asyncio.sleep(max(0.0, deadline - loop_time()))
+                raise LinkTimeout("nothing received in time")
+            data = await self._link.receive(deadline)
+            self.heard += data
+            if spoiled := self.spoil(data):
+                return spoiled
+
+    async def aclose(self) -> None:
+        await self._link.aclose()
+
+
+class Line:
+    """A cable to a twin that can be spoilt, silenced, pulled and given to somebody else."""
+
+    def __init__(self, twin: EmStatTwin, spoil: Callable[[bytes], bytes] = lambda data: data) -> None:
+        self.twin = twin
+        self.spoil = spoil
+        self.gone = False
+        self.taps: list[Tap] = []
+
+    async def connect(self) -> Link:
+        if self.gone:
+            raise LinkLost("no such port")
+        self.taps.append(Tap(await self.twin.connect(), self.spoil))
+        return self.taps[-1]
+
+
+def bench(work: Callable[[EmStat, Line], Awaitable[Any]], line: Line | None = None) -> Any:
+    """Run `work` on an identified channel, in virtual time."""
+
+    async def main() -> Any:
+        cable = line or Line(make())
+        async with open_emstat(cable.connect) as channel:
+            return await work(channel, cable)
+
+    return run(main())
+
+
+async def run_step(channel: EmStat, step: ConstantCurrent | Rest = MINUTE) -> list[Measured]:
+    await channel.start(step, ENVELOPE)
+    return [each async for each in channel.records()]
+
+
+# --- who answers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [("espico", "no galvanostat"), ("senswb", "no galvanostat"), ("espbl", "bootloader")],
+)
+def test_what_must_not_cycle_is_refused_with_the_reason(model: str, why: str) -> None:
+    async def main() -> None:
+        with pytest.raises(WrongInstrument, match=why):
+            async with driver.open(make(model).connect):
+                pass
+
+    run(main())
+
+
+def answering(answer: Callable[[bytes], bytes]) -> Callable[[], Awaitable[Link]]:
+    """Somebody at the other end who gives `answer` to each thing he is sent."""
+
+    async def connect() -> Link:
+        here, there = memory_pair("stranger")
+
+        async def live() -> None:
+            while data := await there.receive(loop_time() + 1e6):
+                if said := answer(data):
+                    await there.send(said)
+
+        tasks.append(asyncio.ensure_future(live()))
+        return here
+
+    tasks: list[asyncio.Future[None]] = []
+    return connect
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (lambda data: b"", LinkTimeout),
+        (lambda data: b"KEITHLEY INSTRUMENTS,MODEL 2450\r\n", WrongInstrument),
+        (lambda data: b"\xff\x00\xfe" * 3000, WrongInstrument),
+        (lambda data: data, CyclerError),
+        (lambda data: b"t!0003\n", InstrumentError),
+        (lambda data: b"txyz4hr1500#today\nR*\niX1\nC" + b"0" * 64 + b"\n", WrongInstrument),
+    ],
+)
+def test_nobody_or_somebody_else(answer: Callable[[bytes], bytes], error: type[CyclerError]) -> None:
+    async def main() -> None:
+        with pytest.raises(error):
+            async with driver.open(answering(answer)):
+                pass
+
+    run(main())
+
+
+def test_an_instrument_left_in_the_middle_of_a_command_is_freed() -> None:
+    async def main() -> str:
+        twin = make()
+        link = await twin.connect()
+        await link.send(b"e\nvar a\nwait 1")
+        await link.aclose()
+        async with driver.open(twin.connect) as channel:
+            return channel.instrument.model
+
+    assert run(main()) == "EmStat4 HR"
+
+
+# --- the line -------------------------------------------------------------------------------
+
+
+def test_xon_bytes_and_acknowledgements_run_together_are_tolerated() -> None:
+    def spoil(data: bytes) -> bytes:
+        return b"\x11" + data.replace(b"r\nM", b"rM").replace(b";", b"\x13;")
+
+    async def work(channel: EmStat, line: Line) -> list[Measured]:
+        return await run_step(channel)
+
+    assert bench(work, Line(make(), spoil))[-1] == ConditionMet(0, 60.0)
+
+
+def test_silence_beyond_the_recording_period_is_a_timeout_and_the_cell_goes_off() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        await channel.start(HOUR, ENVELOPE)
+        line.taps[-1].silent = True
+        begun = loop_time()
+        with pytest.raises(LinkTimeout):
+            [each async for each in channel.records()]
+        assert 10.0 < loop_time() - begun < 20.0
+        assert await channel.safe() is OffState.OFF
+        assert not line.twin.unit.cell_is_on
+        assert len(line.taps) == 2  # never again over the old connection
+        assert (await run_step(channel))[-1] == ConditionMet(0, 60.0)
+
+    bench(work)
+
+
+def test_a_trickle_of_half_lines_does_not_put_off_the_deadline() -> None:
+    async def main() -> None:
+        here, there = memory_pair()
+
+        async def trickle() -> None:
+            for _ in range(200):
+                await asyncio.sleep(0.1)
+                await there.send(b"x")
+
+        task = asyncio.ensure_future(trickle())
+        begun = loop_time()
+        with pytest.raises(LinkTimeout):
+            async with driver.open(_always(here)):
+                pass
+        assert loop_time() - begun < 5.0
+        task.cancel()
+
+    run(main())
+
+
+def _always(link: Link) -> Callable[[], Awaitable[Link]]:
+    async def connect() -> Link:
+        return link
+
+    return connect
+
+
+def test_garbage_is_a_wire_error_and_the_cell_goes_off() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        line.taps[-1].spoil = lambda data: data.replace(b"P", b"\xf0", 1)
+        await channel.start(HOUR, ENVELOPE)
+        with pytest.raises(WireError, match="not printable"):
+            [each async for each in channel.records()]
+        line.taps[-1].spoil = lambda data: data
+        assert await channel.safe() is OffState.OFF
+        assert not line.twin.unit.cell_is_on
+
+    bench(work)
+
+
+def test_an_unplugged_line_that_comes_back() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        await channel.start(HOUR, ENVELOPE)
+        line.taps[-1].lost = line.gone = True
+        with pytest.raises(LinkLost):
+            [each async for each in channel.records()]
+        asyncio.get_running_loop().call_later(2.0, setattr, line, "gone", False)
+        assert await channel.safe() is OffState.OFF
+        assert not line.twin.unit.cell_is_on
+
+    bench(work)
+
+
+def test_an_unplugged_line_that_stays_away_is_off_unconfirmed_in_bounded_time() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        await channel.start(HOUR, ENVELOPE)
+        line.taps[-1].lost = line.gone = True
+        with pytest.raises(LinkLost):
+            [each async for each in channel.records()]
+        begun = loop_time()
+        assert await channel.safe() is OffState.UNCONFIRMED
+        assert loop_time() - begun < 40.0
+        assert await channel.state() is Activity.UNKNOWN
+        with pytest.raises(LinkLost):
+            await channel.start(HOUR, ENVELOPE)
+
+    bench(work)
+
+
+def test_a_stranger_after_the_reconnection_is_told_nothing() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        await channel.start(HOUR, ENVELOPE)
+        line.taps[-1].lost = True
+        with pytest.raises(LinkLost):
+            [each async for each in channel.records()]
+        line.twin = make("es4_lr")
+        assert await channel.safe() is OffState.UNCONFIRMED
+        assert set(bytes(line.taps[-1].sent).split(b"\n")) == {b"t", b"i", b"CM", b""}
+
+    bench(work)
+
+
+def test_a_reply_that_comes_too_late_is_never_taken_for_the_next() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        line.taps[-1].silent = True
+        with pytest.raises(LinkTimeout):
+            await channel.start(MINUTE, ENVELOPE)
+        line.taps[-1].silent = False
+        with pytest.raises(LinkLost):
+            await channel.start(MINUTE, ENVELOPE)
+        assert await channel.safe() is OffState.OFF
+        assert (await run_step(channel))[-1] == ConditionMet(0, 60.0)
+
+    bench(work)
+
+
+# --- every single byte ----------------------------------------------------------------------
+
+
+def _rows(found: list[Measured]) -> list[tuple[float, ...]]:
+    blocks = [each.columns for each in found if isinstance(each, Samples)]
+    return [row for block in blocks for row in zip(*(block[name].tolist() for name in block), strict=True)]
+
+
+STRIDE = 1 if os.environ.get("HILCYCLER_EXHAUSTIVE") else 13
+SHORT = ConstantCurrent(1e-3, (End(TimeReached(5.0)),), Sampling(1.0, 1.0))
+
+
+def _one_run(spoil: Callable[[bytes], bytes]) -> tuple[list[Measured], int, str]:
+    """What a short run measures, how many bytes came, who it was; and off at the end, always."""
+
+    async def main() -> tuple[list[Measured], int, str]:
+        line, found, serial = Line(make(), spoil), list[Measured](), ""
+        try:
+            async with open_emstat(line.connect) as channel:
+                serial = channel.instrument.serial
+                try:
+                    await channel.start(SHORT, ENVELOPE)
+                    async for each in channel.records():
+                        found.append(each)
+                except CyclerError:
+                    found.append(ConditionMet(None, -1.0))
+                    assert await channel.safe() is OffState.OFF
+                    assert not line.twin.unit.cell_is_on
+        except CyclerError:
+            pass
+        return found, len(line.taps[0].heard), serial
+
+    return run(main())
+
+
+class Spoil:
+    """Does something to byte `number` of all that is heard, once."""
+
+    def __init__(self, number: int, change: Callable[[bytes], bytes]) -> None:
+        self._number, self._change = number, change
+
+    def __call__(self, data: bytes) -> bytes:
+        at, self._number = self._number, self._number - len(data)
+        if not 0 <= at < len(data):
+            return data
+        return data[:at] + self._change(data[at : at + 1]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda byte: b"", lambda byte: byte + byte, lambda byte: byte + b"\n", lambda byte: b"\n"],
+    ids=["dropped", "doubled", "line end after", "turned into a line end"],
+)
+def test_no_single_byte_makes_a_wrong_value(change: Callable[[bytes], bytes]) -> None:
+    """What is measured is true, or it is an error. HILCYCLER_EXHAUSTIVE=1: each byte of all replies."""
+    true, length, name = _one_run(lambda data: data)
+    assert _rows(true)[-1][0] == 5.0
+    for number in range(0, length, STRIDE):
+        found, _, serial = _one_run(Spoil(number, change))
+        rows = _rows(found)
+        assert rows == _rows(true)[: len(rows)], number
+        assert serial in {name, ""}, number
+        if found and found[-1] == true[-1]:
+            assert rows == _rows(true), number
+
+
+# --- the instrument -------------------------------------------------------------------------
+
+
+def test_a_critical_overload_leaves_the_cell_on_and_safe_turns_it_off() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        firmware = line.twin.firmware
+        firmware.at_package(7, lambda now: firmware.fail(0x0032, now))
+        await channel.start(HOUR, ENVELOPE)
+        with pytest.raises(InstrumentError, match="critical cell overload") as raised:
+            [each async for each in channel.records()]
+        assert raised.value.code == 0x0032
+        assert line.twin.unit.cell_is_on
+        assert await channel.safe() is OffState.OFF
+        assert not line.twin.unit.cell_is_on
+
+    bench(work)
+
+
+def test_a_stuck_relay_is_off_unconfirmed() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        line.twin.unit.stuck_output = True
+        await channel.start(HOUR, ENVELOPE)
+        assert await channel.safe() is OffState.UNCONFIRMED
+
+    bench(work)
+
+
+def test_a_reboot_in_the_middle_of_a_step() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        firmware = line.twin.firmware
+        firmware.at_package(3000, lambda now: firmware.cut_power())
+        await channel.start(replace(HOUR, sampling=Sampling(1.0, 1.0)), ENVELOPE)
+        with pytest.raises(LinkTimeout):
+            [each async for each in channel.records()]
+        assert await channel.safe() is OffState.OFF
+
+    bench(work)
+
+
+def test_somebody_else_aborts_the_script() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        await channel.start(HOUR, ENVELOPE)
+        await asyncio.sleep(1.0)
+        await line.taps[-1]._link.send(b"Z\n")
+        with pytest.raises(WireError, match="does not belong"):
+            [each async for each in channel.records()]
+        assert await channel.safe() is OffState.OFF
+
+    bench(work)
+
+
+def test_safe_is_idempotent_and_needs_no_step() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        for _ in range(3):
+            assert await channel.safe() is OffState.OFF
+        assert (await run_step(channel))[-1] == ConditionMet(0, 60.0)
+
+    bench(work)
+
+
+def test_a_second_step_is_not_started_over_a_running_one() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        await channel.start(HOUR, ENVELOPE)
+        with pytest.raises(InstrumentError, match="still running"):
+            await channel.start(HOUR, ENVELOPE)
+
+    bench(work)
+
+
+def test_absent_values_reach_the_engine_as_nan() -> None:
+    def spoil(data: bytes) -> bytes:
+        at = data.find(b";ab")
+        return data if at < 0 else data[: at + 3] + b"     nan" + data[at + 11 :]
+
+    async def work(channel: EmStat, line: Line) -> list[Measured]:
+        return await run_step(channel)
+
+    voltages = np.array([row[1] for row in _rows(bench(work, Line(make(), spoil)))])
+    assert np.isnan(voltages[0])
+    assert np.isfinite(voltages[1:]).all()
+
+
+# --- what does not belong to the step -------------------------------------------------------
+
+
+def in_lines(change: Callable[[list[bytes], list[int]], None]) -> Callable[[bytes], bytes]:
+    """A spoiler that sees the lines and which of them are packages, three at least."""
+
+    def spoil(data: bytes) -> bytes:
+        lines = data.split(b"\n")
+        packages = [n for n, line in enumerate(lines) if line.startswith(b"P")]
+        if len(packages) > 2:
+            change(lines, packages)
+        return b"\n".join(lines)
+
+    return spoil
+
+
+def replacing(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    return lambda data: data.replace(old, new)
+
+
+def swap(lines: list[bytes], at: list[int]) -> None:
+    lines[at[1]], lines[at[2]] = lines[at[2]], lines[at[1]]
+
+
+def forget_time(lines: list[bytes], at: list[int]) -> None:
+    lines[at[1]] = lines[at[1]][:3] + b"     nan" + lines[at[1]][11:]
+
+
+def double(lines: list[bytes], at: list[int]) -> None:
+    lines.insert(at[1], lines[at[1]])
+
+
+def lose(which: int) -> Callable[[list[bytes], list[int]], None]:
+    def change(lines: list[bytes], at: list[int]) -> None:
+        del lines[at[which]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (replacing(b";ab", b";cd"), "does not belong"),
+        (in_lines(forget_time), "lost or out of order"),
+        (replacing(b"Ttime end 00\n", b"Tend 77\n"), "cannot say"),
+        (replacing(b"Ttime end 00\n", b""), "without saying why"),
+        (replacing(b"M000A\n", b"L\n"), "does not belong"),
+        (in_lines(swap), "lost or out of order"),
+        (in_lines(double), "lost or out of order"),
+        (in_lines(lose(0)), "lost or out of order"),
+        (in_lines(lose(1)), "lost or out of order"),
+        (in_lines(lose(-1)), "the data end at"),
+    ],
+)
+def test_a_stream_that_is_not_that_of_the_step(spoil: Callable[[bytes], bytes], says: str) -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        line.taps[-1].spoil = spoil
+        with pytest.raises(WireError, match=says):
+            await run_step(channel)
+        line.taps[-1].spoil = line.spoil
+        assert await channel.safe() is OffState.OFF
+
+    bench(work)
+
+
+def test_a_lost_frequency_is_noticed() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        line.taps[-1].spoil = in_lines(lose(1))
+        await channel.start(PotentiostaticImpedance(10e-3, 1e3, 1.0, bias=0.0), ENVELOPE)
+        with pytest.raises(WireError, match="data packages came instead of"):
+            [each async for each in channel.records()]
+
+    bench(work)
+
+
+# --- after a restart of this computer --------------------------------------------------------
+
+
+def test_a_running_step_is_adopted() -> None:
+    async def main() -> list[Measured]:
+        twin = make(pace=10.0)
+        async with driver.open(twin.connect) as first:
+            await first.start(HOUR, ENVELOPE)
+        await asyncio.sleep(60.0)  # ten minutes of the step
+        assert twin.unit.cell_is_on
+        async with driver.open(twin.connect) as second:
+            assert await second.state() is Activity.RUNNING
+            assert second.instrument.serial == ""
+            with pytest.raises(StepRefused, match="busy"):
+                second.check(HOUR, ENVELOPE)
+            assert await second.adopt(HOUR, ENVELOPE)
+            second.check(HOUR, ENVELOPE)
+            found = [each async for each in second.records()]
+            assert second.instrument.serial == "ES4HR20B0008"
+            assert await second.state() is Activity.IDLE
+            return found
+
+    found = run(main())
+    times = [row[0] for row in _rows(found)]
+    assert 600.0 <= times[0] <= 640.0
+    assert np.diff(times).max() <= 11.0
+    assert found[-1] == ConditionMet(0, 3600.0)
+
+
+def test_another_step_is_not_adopted_and_can_be_switched_off() -> None:
+    async def main() -> None:
+        twin = make(pace=10.0)
+        async with driver.open(twin.connect) as first:
+            await first.start(HOUR, ENVELOPE)
+        async with driver.open(twin.connect) as second:
+            other = ConstantCurrent(-1e-3, HOUR.ends, HOUR.sampling)
+            assert not await second.adopt(other, ENVELOPE)
+            assert await second.safe() is OffState.OFF
+            assert not twin.unit.cell_is_on
+            assert second.instrument.model == "EmStat4 HR"
+
+    run(main())
+
+
+def test_an_idle_instrument_has_nothing_to_adopt() -> None:
+    async def work(channel: EmStat, line: Line) -> None:
+        assert await channel.state() is Activity.IDLE
+        assert not await channel.adopt(HOUR, ENVELOPE)
+
+    bench(work)
+
+
+def test_the_question_for_its_state_does_not_disturb_a_running_script() -> None:
+    async def main() -> list[Measured]:
+        twin = make(pace=10.0)
+        async with driver.open(twin.connect) as channel:
+            await channel.start(MINUTE, ENVELOPE)
+            found = list[Measured]()
+            async for each in channel.records():
+                found.append(each)
+                if len(found) == 2:
+                    assert await channel.state() is Activity.RUNNING
+            return found
+
+    found = run(main())
+    assert [row[0] for row in _rows(found)] == [1.0, 11.0, 21.0, 31.0, 41.0, 51.0, 60.0]
+    assert found[-1] == ConditionMet(0, 60.0)
