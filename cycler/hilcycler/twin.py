@@ -78,3 +78,13 @@ class CellCatalogue(Protocol):
     def describe(self, name: str) -> dict[str, Any]:
         """One profile: description, sources, truth values; RequestError if there is none."""
         ...
+
+
+def published(cell: str) -> list[str]:
+    """What is published of the cell that a profile stands for, in the profile's words."""
+    from hilcycler import registry
+
+    for catalogue in registry.cells():
+        if cell in catalogue.names():
+            return [str(each) for each in catalogue.describe(cell).get("published", ())]
+    return []

@@ -57,7 +57,10 @@ class Progress:
             case StepStarted():
                 if self._plain and self._state != "running":
                     say(f"{inert(self._title)}: running")
-                self._state, self._step = "running", record.step.name or getattr(record.step, "process", None) or record.step.kind
+                self._state, self._step = (
+                    "running",
+                    record.step.name or getattr(record.step, "process", None) or record.step.kind,
+                )
                 self._cycle = record.cycle
             case StepEnded():
                 self._done += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -29,11 +30,14 @@ class Catalogue:
         )
 
     def describe(self, name: str) -> dict[str, Any]:
-        """Description, sources, what it is tuned to and cannot meet, truth; RequestError if unknown."""
+        """Description, sources, the published numbers it is tuned to, truth; RequestError if unknown."""
         profile = self.profile(name)
         return {
             "name": name,
             **profile.model_dump(include={"kind", "description", "sources", "notes"}),
+            "published": [
+                _in_words(target) for target in tomllib.loads(self._text(name)[1]).get("target", ())
+            ],
             "truth": self.make(name, seed=1).truth,
         }
 
@@ -63,3 +67,18 @@ class Catalogue:
 
 
 catalogue: Final = Catalogue()
+
+
+def _in_words(target: dict[str, Any]) -> str:
+    """A published number with its conditions, as the profile file writes them."""
+    told = {
+        key: value for key, value in target.items() if key not in {"quantity", "value", "where", "conflict"}
+    }
+    conditions = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
+    reason = f"; cannot hold here: {target['conflict']}" if target.get("conflict") else ""
+    where = f" ({target['where']})" if target.get("where") else ""
+    return (
+        f"{target['quantity']} {target['value']}{where}"
+        + (f" at {conditions}" if conditions else "")
+        + reason
+    )
