@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from hilcycler.protocol import resume
+from hilcycler import registry
+from hilcycler.language import loads
+from hilcycler.protocol import count_steps, resume
 from hilcycler.steps import StepResult
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -57,6 +61,30 @@ def test_every_path_named_in_the_documents_exists(root: Path) -> None:
 def test_the_readme_shows_the_two_commands_that_start_knows(root: Path) -> None:
     blocks = "\n".join(body for _, body in FENCE.findall((root / "README.md").read_text("utf-8")))
     assert {"demo", "test"} == set(re.findall(r"^python3 start\.py (\w+)$", blocks, re.MULTILINE))
+
+
+def test_the_readme_calls_only_commands_that_exist(root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hilcycler", "--help"], check=True, capture_output=True, text=True
+    )
+    known = set(re.findall(r"^  ([a-z]+)  ", done.stdout.partition("Commands:")[2], re.MULTILINE))
+    text = (root / "README.md").read_text("utf-8")
+    shown = [body for _, body in FENCE.findall(text)] + CODE.findall(text)
+    called = set(re.findall(r"^cycler ([a-z]+)", "\n".join(shown), re.MULTILINE))
+    assert len(called) > 5
+    assert called - known == set()
+
+
+def test_the_readme_names_every_model_that_a_driver_takes(root: Path) -> None:
+    text = (root / "README.md").read_text("utf-8")
+    models = [model for name in registry.names("drivers") for model in registry.driver(name).models]
+    assert [model for model in models if model not in text] == []
+
+
+def test_the_protocol_in_the_readme_can_be_run(root: Path) -> None:
+    text = (root / "README.md").read_text("utf-8")
+    (source,) = (body for language, body in FENCE.findall(text) if language == "yaml")
+    assert count_steps(loads(source, "README.md").bind().body) == 201
 
 
 def test_the_adaptive_protocol_in_decision_4_runs_and_can_be_resumed(root: Path) -> None:
