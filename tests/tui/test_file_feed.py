@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from imagined_run import ImaginedRun
 
 from hilcycler.errors import JournalError
 from hilcycler.journal import Journal, Settings
@@ -17,7 +18,7 @@ from hilcycler.tui.file_feed import FileFeed
 RUN = "20260101-7k2m9xq4"
 
 
-def story(run: Any) -> Iterator[Record]:
+def story(run: ImaginedRun) -> Iterator[Record]:
     run.name = RUN
     yield run.started()
     yield from run.cycles(1, 2, spectra_every=1)
@@ -50,8 +51,10 @@ def written_and_seen(folder: Path, records: list[Record], every: int) -> tuple[l
 
 
 @pytest.mark.parametrize("every", [1, 3, 1000])
-def test_what_was_put_is_seen_once_and_in_its_order(tmp_path: Path, fake_run: Any, every: int) -> None:
-    put = list(story(fake_run))
+def test_what_was_put_is_seen_once_and_in_its_order(
+    tmp_path: Path, imagined: ImaginedRun, every: int
+) -> None:
+    put = list(story(imagined))
     seen, recording = written_and_seen(tmp_path, put, every)
     assert [r for r in seen if not isinstance(r, SampleBlock)] == [
         r for r in put if not isinstance(r, SampleBlock)

@@ -1,10 +1,10 @@
 """The number that runs along is the evaluation's own, and a broken plug-in does not close the view."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
+from imagined_run import ImaginedRun
 
 from hilcycler.evaluation import Evaluation, Finding
 from hilcycler.records import Record
@@ -12,8 +12,8 @@ from hilcycler.tui.per_cycle import FirstOfEachCycle
 from hilcycler_protocols.evaluation.overpotential import Definition, Overpotentials, evaluation
 
 
-def test_the_live_number_is_that_of_the_evaluation_afterwards(fake_run: Any) -> None:
-    records = [fake_run.started(), *fake_run.cycles(1, 4), fake_run.ended()]
+def test_the_live_number_is_that_of_the_evaluation_afterwards(imagined: ImaginedRun) -> None:
+    records = [imagined.started(), *imagined.cycles(1, 4), imagined.ended()]
     live, afterwards = FirstOfEachCycle(evaluation), Overpotentials()
     for record in records:
         live.put(record)
@@ -25,7 +25,7 @@ def test_the_live_number_is_that_of_the_evaluation_afterwards(fake_run: Any) -> 
     assert (live.label, live.unit) == ("Overpotential, mean over the central part of the charge", "V")
 
 
-def test_a_plug_in_that_breaks_is_left_out(fake_run: Any) -> None:
+def test_a_plug_in_that_breaks_is_left_out(imagined: ImaginedRun) -> None:
     class Breaks:
         def put(self, record: Record) -> Sequence[Finding]:
             raise ZeroDivisionError("by the cycle number")
@@ -37,7 +37,7 @@ def test_a_plug_in_that_breaks_is_left_out(fake_run: Any) -> None:
             return ()
 
     live = FirstOfEachCycle(Evaluation("theirs", "", Breaks))
-    live.put(fake_run.started())
+    live.put(imagined.started())
     assert live.broken == "theirs broke: ZeroDivisionError: by the cycle number"
-    live.put(fake_run.ended())
+    live.put(imagined.ended())
     assert len(live.points()[0]) == 0

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from imagined_run import ImaginedRun
 from textual.widgets import Static
 
 from hilcycler.records import Gap, Note, OffState, OperatorAction, Outcome, Resumed
@@ -32,11 +33,13 @@ def test_before_the_run_begins_the_view_says_that_it_waits(viewing: Viewing) -> 
     acted(scene())
 
 
-def test_a_running_step_is_shown_in_words_with_readings_and_progress(viewing: Viewing, fake_run: Any) -> None:
+def test_a_running_step_is_shown_in_words_with_readings_and_progress(
+    viewing: Viewing, imagined: ImaginedRun
+) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
-            await viewer.sees(fake_run.started(planned_steps=20), *fake_run.cycles(1, 4))
-            await viewer.sees(*list(fake_run.half_cycle(5, Process.PLATE))[:3])
+            await viewer.sees(imagined.started(planned_steps=20), *imagined.cycles(1, 4))
+            await viewer.sees(*list(imagined.half_cycle(5, Process.PLATE))[:3])
             title, doing, readings, progress = viewer.lines[:4]
             assert "20260101-symmetric   Li-Li 07   EmStat4S HR ES4-0012    SIMULATED" in title
             assert "running   step 9 of 20: plate at 1.131 mA; until 1 h" in doing
@@ -48,12 +51,10 @@ def test_a_running_step_is_shown_in_words_with_readings_and_progress(viewing: Vi
     acted(scene())
 
 
-def test_a_run_on_hardware_is_not_called_simulated_and_has_a_date_for_its_end(
-    viewing: Viewing, make_run: Any
-) -> None:
+def test_a_run_on_hardware_is_not_called_simulated_and_has_a_date_for_its_end(viewing: Viewing) -> None:
     async def scene() -> None:
         async with viewing(LARGE) as viewer:
-            run = make_run(simulated=False)
+            run = ImaginedRun(simulated=False)
             await viewer.sees(run.started(planned_steps=20), *run.cycles(1, 4))
             assert "SIMULATED" not in viewer.text
             assert "about 12 h left, until 2026-01-01 20:00 UTC" in viewer.text
@@ -66,11 +67,11 @@ def test_a_run_on_hardware_is_not_called_simulated_and_has_a_date_for_its_end(
     ("off", "words"), [(OffState.OFF, "TRIPPED · OFF "), (OffState.UNCONFIRMED, "TRIPPED · OFF UNCONFIRMED ")]
 )
 def test_a_trip_is_red_and_says_what_is_known_of_the_output(
-    viewing: Viewing, fake_run: Any, size: tuple[int, int], off: OffState, words: str
+    viewing: Viewing, imagined: ImaginedRun, size: tuple[int, int], off: OffState, words: str
 ) -> None:
     async def scene() -> None:
         async with viewing(size) as viewer:
-            await viewer.sees(fake_run.started(), *fake_run.cycles(1, 2), *fake_run.tripped(off))
+            await viewer.sees(imagined.started(), *imagined.cycles(1, 2), *imagined.tripped(off))
             assert words in viewer.lines[1]
             assert "safety limit: voltage 0.6123 outside -0.5 to 0.5" in viewer.lines[1]
             assert "left" not in viewer.lines[3]
@@ -84,10 +85,10 @@ def test_a_trip_is_red_and_says_what_is_known_of_the_output(
     acted(scene())
 
 
-def test_after_the_end_the_view_stays_and_shows_the_outcome(viewing: Viewing, fake_run: Any) -> None:
+def test_after_the_end_the_view_stays_and_shows_the_outcome(viewing: Viewing, imagined: ImaginedRun) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
-            await viewer.sees(fake_run.started(planned_steps=4), *fake_run.cycles(1, 2), fake_run.ended())
+            await viewer.sees(imagined.started(planned_steps=4), *imagined.cycles(1, 2), imagined.ended())
             await viewer.sees(recording=False)
             assert viewer.app.is_running
             assert "completed · OFF   protocol complete" in viewer.lines[1]
@@ -97,32 +98,34 @@ def test_after_the_end_the_view_stays_and_shows_the_outcome(viewing: Viewing, fa
     acted(scene())
 
 
-def test_a_run_that_nobody_records_any_more_is_not_shown_as_running(viewing: Viewing, fake_run: Any) -> None:
+def test_a_run_that_nobody_records_any_more_is_not_shown_as_running(
+    viewing: Viewing, imagined: ImaginedRun
+) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
-            await viewer.sees(fake_run.started(), *list(fake_run.half_cycle(1, Process.PLATE))[:2])
+            await viewer.sees(imagined.started(), *list(imagined.half_cycle(1, Process.PLATE))[:2])
             await viewer.sees(recording=False)
             assert "INTERRUPTED   nobody is recording this run; the output may be on" in viewer.lines[1]
-            await viewer.sees(Resumed(1, True, "service restarted", fake_run.stamp()), recording=True)
+            await viewer.sees(Resumed(1, True, "service restarted", imagined.stamp()), recording=True)
             assert "running" in viewer.lines[1]
 
     acted(scene())
 
 
-def test_q_closes_the_view(viewing: Viewing, fake_run: Any) -> None:
+def test_q_closes_the_view(viewing: Viewing, imagined: ImaginedRun) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
-            await viewer.sees(fake_run.started())
+            await viewer.sees(imagined.started())
             await viewer.presses("q")
             assert not viewer.app.is_running
 
     acted(scene())
 
 
-def test_w_changes_how_many_cycles_are_drawn(viewing: Viewing, fake_run: Any) -> None:
+def test_w_changes_how_many_cycles_are_drawn(viewing: Viewing, imagined: ImaginedRun) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
-            await viewer.sees(fake_run.started(), *fake_run.cycles(1, 12))
+            await viewer.sees(imagined.started(), *imagined.cycles(1, 12))
             assert "─ last 3 cycles" in viewer.lines[4]
             await viewer.presses("w")
             assert "─ last 10 cycles" in viewer.lines[4]
@@ -132,10 +135,10 @@ def test_w_changes_how_many_cycles_are_drawn(viewing: Viewing, fake_run: Any) ->
     acted(scene())
 
 
-def test_i_shows_and_hides_the_current_at_either_size(viewing: Viewing, fake_run: Any) -> None:
+def test_i_shows_and_hides_the_current_at_either_size(viewing: Viewing, imagined: ImaginedRun) -> None:
     async def scene(size: tuple[int, int]) -> None:
         async with viewing(size) as viewer:
-            await viewer.sees(fake_run.started(), *fake_run.cycles(1, 3))
+            await viewer.sees(imagined.started(), *imagined.cycles(1, 3))
             shown = "Current (mA)" in viewer.text
             assert shown == (size == LARGE)
             await viewer.presses("i")
@@ -146,48 +149,50 @@ def test_i_shows_and_hides_the_current_at_either_size(viewing: Viewing, fake_run
         acted(scene(size))
 
 
-def test_spectra_appear_when_they_arrive(viewing: Viewing, fake_run: Any) -> None:
+def test_spectra_appear_when_they_arrive(viewing: Viewing, imagined: ImaginedRun) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
-            await viewer.sees(fake_run.started(), *fake_run.cycles(1, 4))
+            await viewer.sees(imagined.started(), *imagined.cycles(1, 4))
             assert "−Z″" not in viewer.text
-            await viewer.sees(*list(fake_run.spectrum(5))[:10])
+            await viewer.sees(*list(imagined.spectrum(5))[:10])
             assert "−Z″ (Ω)" in viewer.text
             assert "Z′ (Ω)" in viewer.text
 
     acted(scene())
 
 
-def test_waiting_for_the_operator_is_a_state_of_its_own(viewing: Viewing, fake_run: Any) -> None:
+def test_waiting_for_the_operator_is_a_state_of_its_own(viewing: Viewing, imagined: ImaginedRun) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
-            await viewer.sees(fake_run.started(), fake_run.begin(OperatorPause("turn the cell"), 0))
+            await viewer.sees(imagined.started(), imagined.begin(OperatorPause("turn the cell"), 0))
             assert "wait for the operator: turn the cell" in viewer.lines[1]
             assert "paused" in viewer.lines[1]
 
     acted(scene())
 
 
-def test_a_file_that_cannot_be_read_is_said_until_it_can_be_read(viewing: Viewing, fake_run: Any) -> None:
+def test_a_file_that_cannot_be_read_is_said_until_it_can_be_read(
+    viewing: Viewing, imagined: ImaginedRun
+) -> None:
     async def scene() -> None:
         async with viewing(SMALL) as viewer:
             viewer.screen.post_message(RunScreen.Unreadable("block 12: checksum"))
             await viewer.pilot.pause()
             assert "cannot be read: block 12: checksum" in viewer.text
-            await viewer.sees(fake_run.started())
+            await viewer.sees(imagined.started())
             assert "cannot be read" not in viewer.text
 
     acted(scene())
 
 
-def test_hostile_text_is_shown_as_text_everywhere(viewing: Viewing, make_run: Any) -> None:
+def test_hostile_text_is_shown_as_text_everywhere(viewing: Viewing) -> None:
     """Control bytes that set a title, markup, and characters that turn the writing direction round."""
     hostile = "\x1b]0;x\x07[red]\u202e[/]"
     inert = "␛]0;x␇[red]\ufffd[/]"
 
     async def scene() -> None:
         async with viewing(LARGE) as viewer:
-            run = make_run(name=hostile)
+            run = ImaginedRun(name=hostile)
             run.model = run.cell_name = run.protocol_name = hostile
             await viewer.sees(
                 run.started(),
@@ -211,8 +216,8 @@ def test_hostile_text_is_shown_as_text_everywhere(viewing: Viewing, make_run: An
     acted(scene())
 
 
-def test_the_view_follows_its_feed_by_itself(fake_run: Any) -> None:
-    looks = [Look((fake_run.started(),), recording=True), Look(tuple(fake_run.cycles(1, 1)), recording=True)]
+def test_the_view_follows_its_feed_by_itself(imagined: ImaginedRun) -> None:
+    looks = [Look((imagined.started(),), recording=True), Look(tuple(imagined.cycles(1, 1)), recording=True)]
 
     class Scripted:
         def look(self) -> Look:

@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from imagined_run import ImaginedRun
 
 from hilcycler.records import OffState, Record
 from hilcycler.steps import Process
@@ -24,18 +25,18 @@ UPDATE = "HILCYCLER_UPDATE_SNAPSHOTS"
 Viewing = Callable[[tuple[int, int]], AbstractAsyncContextManager[Any]]
 
 
-def running(run: Any) -> Iterable[Record]:
+def running(run: ImaginedRun) -> Iterable[Record]:
     yield run.started()
     yield from run.cycles(1, 12)
     yield from list(run.half_cycle(13, Process.PLATE))[:4]
 
 
-def first_cycle(run: Any) -> Iterable[Record]:
+def first_cycle(run: ImaginedRun) -> Iterable[Record]:
     yield run.started()
     yield from list(run.half_cycle(1, Process.PLATE))[:3]
 
 
-def tripped(run: Any) -> Iterable[Record]:
+def tripped(run: ImaginedRun) -> Iterable[Record]:
     yield run.started()
     yield from run.cycles(1, 3)
     yield from run.tripped(OffState.UNCONFIRMED)
@@ -45,14 +46,14 @@ def tripped(run: Any) -> Iterable[Record]:
 @pytest.mark.parametrize("story", [first_cycle, running, tripped])
 def test_screen(
     viewing: Viewing,
-    fake_run: Any,
+    imagined: ImaginedRun,
     size: tuple[int, int],
     story: Callable[[Any], Iterable[Record]],
     tmp_path: Path,
 ) -> None:
     async def scene() -> str:
         async with viewing(size) as viewer:
-            await viewer.sees(*story(fake_run))
+            await viewer.sees(*story(imagined))
             return str(viewer.svg)
 
     svg = asyncio.run(scene())
