@@ -13,7 +13,7 @@ import math
 import os
 import select
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -111,7 +111,8 @@ class DirectLink:
 
     async def send(self, data: bytes) -> None:
         self._check()
-        self._port.device.feed(data, loop_time())
+        with self._losing():
+            self._port.device.feed(data, loop_time())
         self._stirred.set()
 
     async def receive(self, deadline: Second) -> bytes:
@@ -119,15 +120,28 @@ class DirectLink:
         while True:
             self._check()
             now = loop_time()
-            if data := self._port.device.emit(now):
+            with self._losing():
+                data = self._port.device.emit(now)
+            if data:
                 return data
             if now >= deadline:
                 raise LinkTimeout(f"{self._name}: nothing received in time")
             await _event_until(self._stirred, min(self._port.device.due(), deadline))
 
     async def aclose(self) -> None:
+        self._end("closed at this end")
+
+    @contextlib.contextmanager
+    def _losing(self) -> Iterator[None]:
+        try:
+            yield
+        except LinkLost as error:
+            self._end(str(error))
+            raise LinkLost(f"{self._name}: {error}") from None
+
+    def _end(self, reason: str) -> None:
         if not self._over:
-            self._over = "closed at this end"
+            self._over = reason
             self._port.leave(self._evicted)
             self._stirred.set()
 
@@ -140,9 +154,13 @@ class DirectLink:
             raise LinkLost(f"{self._name}: {self._over}")
 
 
-async def serve(port: Port, link: Link) -> None:
-    """Be the device at the far end of `link`, until either end goes or another takes the port."""
-    over, fed = asyncio.Event(), asyncio.Event()
+async def serve(port: Port, link: Link) -> bool:
+    """Be the device at the far end of `link`, until either end goes; True if another took the port."""
+    over, fed, evicted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def evict() -> None:
+        evicted.set()
+        over.set()
 
     async def hear() -> None:
         while data := await link.receive(math.inf):
@@ -163,16 +181,18 @@ async def serve(port: Port, link: Link) -> None:
         over.set()
 
     try:
-        with contextlib.suppress(LinkLost):
-            port.take(over.set)
-            async with asyncio.TaskGroup() as tasks:
-                both = [tasks.create_task(until_over(work)) for work in (hear(), speak())]
-                await over.wait()
-                for task in both:
-                    task.cancel()
+        port.take(evict)
+        async with asyncio.TaskGroup() as tasks:
+            both = [tasks.create_task(until_over(work)) for work in (hear(), speak())]
+            await over.wait()
+            for task in both:
+                task.cancel()
+    except LinkLost:
+        pass  # no port to plug into: hang up
     finally:
-        port.leave(over.set)
+        port.leave(evict)
         await link.aclose()
+    return evicted.is_set()
 
 
 def listen(port: Port, where: str) -> AbstractAsyncContextManager[str]:
@@ -194,7 +214,7 @@ async def _on_tcp(port: Port, host: str, number: int) -> AsyncIterator[str]:
     async with _beside() as start:
 
         def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            start(serve(port, TcpLink(port.name, reader, writer)))
+            start(_serve_once(port, TcpLink(port.name, reader, writer)))
 
         try:
             server = await asyncio.start_server(client, host, number)
@@ -206,6 +226,10 @@ async def _on_tcp(port: Port, host: str, number: int) -> AsyncIterator[str]:
             yield port.name
         finally:
             server.close()
+
+
+async def _serve_once(port: Port, link: Link) -> None:
+    await serve(port, link)
 
 
 @asynccontextmanager
@@ -236,8 +260,8 @@ async def _serve_master(port: Port, master: int) -> None:
     try:
         while not gone():
             await _glance_until(lambda: gone() or _client_on(master))
-            await serve(port, _MasterEnd(master, port.name))
-            await _glance_until(lambda: gone() or not _client_on(master))  # evicted clients linger
+            if await serve(port, _MasterEnd(master, port.name)):
+                await _glance_until(lambda: gone() or not _client_on(master))
     finally:
         os.close(master)
 

@@ -193,6 +193,21 @@ if q >= 1500m
 breakloop
 endif
 """
+BY_CHARGE_IN_REAL_TIME = f"""
+timer_get t
+copy_var t d
+sub_var d x
+mul_var d i
+add_var q d
+copy_var t x
+add_var n 1i
+if n >= 10i
+{RECORD}store_var n 0i ja
+endif
+if q >= 1500m
+breakloop
+endif
+"""
 BY_CLOCK = f"""
 timer_get t
 copy_var t d
@@ -220,7 +235,9 @@ def plain_rows() -> Iterator[list[int]]:
     patch.undo()
 
 
-@pytest.mark.parametrize("text", [EVERY_TENTH, BY_CHANGE, BY_CHARGE, BY_CLOCK, RECORD])
+@pytest.mark.parametrize(
+    "text", [EVERY_TENTH, BY_CHANGE, BY_CHARGE, BY_CHARGE_IN_REAL_TIME, BY_CLOCK, RECORD]
+)
 @pytest.mark.parametrize("rows", [1, 17, 3600])
 def test_the_usual_bodies_run_in_columns(text: str, rows: int, plain_rows: list[int]) -> None:
     usual = body_of(text)

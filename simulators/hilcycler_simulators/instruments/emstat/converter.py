@@ -8,10 +8,10 @@ polling nor chunking nor an aborted look ahead changes any sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +61,25 @@ class CurrentChoice:
         return self.ranges[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Which samples a reading is of: numbered from `first` on, at most `full_scale` in magnitude."""
+
+    quantity: Literal["voltage", "current"]
+    first: int
+    full_scale: Floats
+
+
+Spoiler: TypeAlias = Callable[[Samples, Reading], Reading]
+"""A fault of the converter: what it makes of a reading."""
+
+
 class Converter:
     """The analogue side of one unit: `seed` decides its errors and its noise."""
 
     def __init__(self, device: Device, seed: int) -> None:
         self._device = device
+        self.spoilers: list[Spoiler] = []
         errors = np.random.default_rng([seed, 0xE57A7]).uniform(-1.0, 1.0, 6)
         self._voltage_gain = 1.0 + float(errors[0]) * _GAIN_SHARE * device.voltage_gain
         self._voltage_offset = float(errors[1]) * _OFFSET_SHARE * device.voltage_offset
@@ -110,7 +124,10 @@ class Converter:
         inside = (counts >= lowest) & (counts <= highest)
         status = np.where(inside, 0, OVERLOAD).astype(np.uint8)
         values = np.clip(counts, lowest, highest) / self._steps_per_volt
-        return Reading(values, status, np.full(len(true), range_index, np.uint8))
+        reading = Reading(values, status, np.full(len(true), range_index, np.uint8))
+        for spoil in self.spoilers:
+            reading = spoil(Samples("voltage", first, np.full(len(true), self._device.voltage[1])), reading)
+        return reading
 
     def read_current(self, true: Floats, first: int, choice: CurrentChoice) -> Reading:
         """Samples numbered from `first` on; each in the smallest range that holds it."""
@@ -130,7 +147,10 @@ class Converter:
         status[size > COUNTS_PER_RANGE * device.warning] = WARNING
         status[size > limit] = OVERLOAD
         values = np.clip(counts, -limit, limit) / steps_per_ampere
-        return Reading(values, status, np.array([r.index for r in ranges], np.uint8)[chosen])
+        reading = Reading(values, status, np.array([r.index for r in ranges], np.uint8)[chosen])
+        for spoil in self.spoilers:
+            reading = spoil(Samples("current", first, limit / steps_per_ampere), reading)
+        return reading
 
     def read_impedance(self, true: complex, number: int) -> complex:
         """One impedance with the class's error: gain as for currents, 0.1 % noise, in 1e-6 steps."""

@@ -24,6 +24,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from hilcycler.errors import LinkLost
 from hilcycler.quantities import Second
 from hilcycler_drivers.emstat.wire import (
     Abort,
@@ -59,6 +60,7 @@ from hilcycler_drivers.emstat.wire import (
 )
 from hilcycler_drivers.emstat.wire.devices import SCRIPT_BITS
 from hilcycler_drivers.emstat.wire.script import UNKNOWN_COMMAND, Script, ScriptError, parse
+from hilcycler_simulators.faults import At
 from hilcycler_simulators.instruments.emstat import values
 from hilcycler_simulators.instruments.emstat.runner import Interrupt, Output, PowerLost, Runner, Steps
 from hilcycler_simulators.instruments.emstat.unit import Unit
@@ -92,21 +94,15 @@ class _Heard:
 class EmStat:
     """One instrument at its port; see `hilcycler_simulators.serving.Device`.
 
-    `deaf_for` is how long errors make it deaf; `vectorise` is there for the law that running bodies
-    over whole grids makes no difference.
+    `announced` is what it says it is, `deaf_for` how long errors make it deaf; `vectorise` is there for
+    the law that running bodies over whole grids makes no difference.
     """
 
-    def __init__(
-        self,
-        unit: Unit,
-        pace: float | None = None,
-        *,
-        deaf_for: Second = DEAF_FOR,
-        vectorise: bool = True,
-    ) -> None:
+    def __init__(self, unit: Unit, pace: float | None = None, *, vectorise: bool = True) -> None:
         self.unit = unit
+        self.announced = unit.device
+        self.deaf_for = DEAF_FOR
         self._pace = pace
-        self._deaf_for = deaf_for
         self._vectorise = vectorise
         self._decoder = RequestDecoder()
         self._inbox: deque[_Heard] = deque()
@@ -120,8 +116,10 @@ class EmStat:
         self._started: tuple[Second, Second] = (0.0, 0.0)  # caller's clock, simulated time
         self._halted = False
         self._rest_until = -math.inf
+        self._absent_until = -math.inf
+        self._scripts = 0
         self._packages = 0
-        self._mishaps: list[tuple[int, Mishap]] = []
+        self._mishaps: list[tuple[At, Mishap]] = []
         self._mishap: Mishap | None = None
 
     @property
@@ -130,8 +128,8 @@ class EmStat:
 
     # --- the port
 
-    def present(self, now: Second) -> bool:  # noqa: ARG002
-        return True
+    def present(self, now: Second) -> bool:
+        return now >= self._absent_until
 
     def connected(self, now: Second) -> None:
         self.catch_up(now)
@@ -142,11 +140,13 @@ class EmStat:
         self.catch_up(now)
 
     def feed(self, data: bytes, now: Second) -> None:
+        self._check_present(now)
         if now < self._deaf_until:
             return
         self._inbox.extend(_Heard(request, now) for request in self._decoder.feed(data))
 
     def emit(self, now: Second) -> bytes:
+        self._check_present(now)
         resumes = 0
         while len(self._out) < CHUNK and resumes < _RESUMES_AT_ONCE:
             if self._steps is not None:
@@ -176,11 +176,15 @@ class EmStat:
             soon = clock + (float(next_event) - simulated) / self._pace
         return max(soon, self._rest_until)
 
+    def _check_present(self, now: Second) -> None:
+        if not self.present(now):
+            raise LinkLost("the power is gone")
+
     def catch_up(self, now: Second) -> None:
         """Live up to now, if nobody listens: commands that have come are obeyed, output is lost."""
         if self._listened_to:
             return
-        while True:
+        while self.present(now):
             self._out.clear()
             before = len(self._inbox), self.unit.circuit.clock
             if self._pace is None and not self._inbox:
@@ -202,7 +206,7 @@ class EmStat:
             case Flush():
                 self._reply(EmptyLine())
             case AskFirmware():
-                self._reply(Firmware(device.code, "1500", "Mar 12 2026 14:28:01"), Release("R"))
+                self._reply(Firmware(self.announced.code, "1500", "Mar 12 2026 14:28:01"), Release("R"))
             case AskSerial():
                 self._reply(SerialNumber(device.serial))
             case AskScriptVersion():
@@ -247,6 +251,7 @@ class EmStat:
         self._started = (at, self.unit.circuit.clock)
         self._steps = Runner(self.unit, script, vectorise=self._vectorise).run()
         self._halted = False
+        self._scripts, self._packages = self._scripts + 1, 0
         self._resume(None, at)
 
     def _refuse(self, request: Request, code: int, now: Second) -> None:
@@ -254,7 +259,7 @@ class EmStat:
 
     def _error(self, failure: Failure, now: Second) -> None:
         self._reply(failure)
-        self._deaf_until = now + self._deaf_for
+        self._deaf_until = now + self.deaf_for
 
     def _reply(self, *messages: Reply) -> None:
         for message in messages:
@@ -361,23 +366,24 @@ class EmStat:
 
     # --- mishaps
 
-    def at_package(self, number: int, mishap: Mishap) -> None:
-        """Let `mishap` happen right after data package `number` (from 1, since power-up) is said."""
-        self._mishaps.append((number, mishap))
-        self._mishaps.sort(key=lambda planned: planned[0])
+    def plan(self, at: At, mishap: Mishap) -> None:
+        """Let `mishap` happen once, at that point."""
+        self._mishaps.append((at, mishap))
 
     def fail(self, code: int, now: Second) -> None:
         """The running script fails, with the cell as it is."""
         self._lose_script()
         self._error(Failure("", code, 1), now)
 
-    def cut_power(self) -> None:
-        """The script and all settings are gone, the cell is off."""
+    def cut_power(self, now: Second, until: Second) -> None:
+        """The script and all settings are gone, the cell is off; so is the port, `until` then."""
         self._lose_script()
         self.unit.power_up()
         self._decoder, self._loaded = RequestDecoder(), None
         self._inbox.clear()
         self._out.clear()
+        self._absent_until = until
+        self._check_present(now)
 
     def _lose_script(self) -> None:
         """The script is gone; the cell has lived up to what was last said."""
@@ -387,18 +393,24 @@ class EmStat:
             self._stop()
 
     def _before_mishap(self, output: Output) -> Output:
-        """`output`, cut after the package at which the next mishap happens."""
-        if not self._mishaps:
+        """`output`, cut where the next mishap happens, if that is within it."""
+        coming = [planned for planned in self._mishaps if planned[0].script == self._scripts]
+        if not coming:
             return output
+        planned = min(coming, key=lambda each: each[0].packages)
         starts = np.concatenate(([0], output.ends[:-1])).astype(np.intp)
-        is_package = np.frombuffer(output.data, np.uint8)[starts] == ord("P") if len(output.ends) else starts
-        due = self._mishaps[0][0] - self._packages
-        self._packages += int(is_package.sum())
-        if due > int(is_package.sum()):
+        package = (
+            (np.frombuffer(output.data, np.uint8)[starts] == ord("P")) if len(output.ends) else starts > 0
+        )
+        due = planned[0].packages - self._packages
+        self._packages += int(package.sum())
+        if due > int(package.sum()):
             return output
-        last = int(np.flatnonzero(is_package)[max(due, 1) - 1]) + 1
-        self._packages = self._mishaps[0][0]
-        self._mishap = self._mishaps.pop(0)[1]
+        self._mishaps.remove(planned)
+        self._mishap = planned[1]
+        if due <= 0:
+            return _nothing(self.unit.circuit.clock)
+        last = int(np.flatnonzero(package)[due - 1]) + 1
         cut = int(output.ends[last - 1])
         return Output(output.data[:cut], output.ends[:last], output.due[:last], float(output.due[last - 1]))
 
@@ -412,6 +424,7 @@ class EmStat:
 
 
 Mishap: TypeAlias = Callable[[Second], None]
+"""What happens; it is told when, on the caller's clock."""
 
 
 def _nothing(clock: Second) -> Output:

@@ -14,9 +14,9 @@ from hilcycler.twin import TwinRequest
 from hilcycler_drivers.emstat.wire.devices import DEVICES
 from hilcycler_simulators.cells import catalogue
 from hilcycler_simulators.cells.terminals import SimulatedCell
-from hilcycler_simulators.instruments.emstat.firmware import EmStat
-from hilcycler_simulators.instruments.emstat.unit import Unit
-from hilcycler_simulators.serving import DirectLink, Port, listen
+from hilcycler_simulators.faults import Fault, Faulty, InstrumentFault, LineFault
+from hilcycler_simulators.instruments.emstat.mishaps import build
+from hilcycler_simulators.serving import Device, DirectLink, Port, listen
 
 _USUAL = "es4_hr"
 _CODES = {
@@ -29,15 +29,24 @@ class EmStatTwin:
     """One simulated instrument with one cell on it; see `hilcycler.twin.Twin`.
 
     `pace` is simulated seconds per second of the loop's clock; None: as fast as output is taken.
+    `faults` are what is wrong with it and its cable.
     """
 
     def __init__(
-        self, cell: SimulatedCell, model: str = _USUAL, seed: int = 1, pace: float | None = None
+        self,
+        cell: SimulatedCell,
+        model: str = _USUAL,
+        seed: int = 1,
+        pace: float | None = None,
+        faults: Sequence[Fault] = (),
     ) -> None:
         self._cell = cell
-        self.unit = Unit.of(DEVICES[model], cell, seed)
-        self.firmware = EmStat(self.unit, pace)
-        self.port = Port(self.firmware, f"twin:{model}")
+        inside = [fault for fault in faults if isinstance(fault, InstrumentFault)]
+        on_the_line = [fault for fault in faults if isinstance(fault, LineFault)]
+        self.firmware = build(cell, DEVICES[model], seed, pace, inside)
+        self.unit = self.firmware.unit
+        device: Device = Faulty(self.firmware, on_the_line, seed) if on_the_line else self.firmware
+        self.port = Port(device, f"twin:{model}")
 
     @property
     def cell(self) -> Cell:

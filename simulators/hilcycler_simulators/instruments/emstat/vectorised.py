@@ -55,6 +55,7 @@ _STRETCH_GROWTH: Final = 8
 _HARDLY_WORTH_IT: Final = 4
 """Rows a guess must carry on average, else some are run plainly before guessing again."""
 
+_REFINEMENTS: Final = 3
 _PLAIN_STRETCH: Final = 64
 _LARGEST_INTEGER: Final = 2**31 - 1
 
@@ -83,7 +84,7 @@ class _Plan:
 
     `carried`: variables that a row may read as an earlier row left them. For each, by how much it
     counts in every row, by how much at an event, whence an event copies it, and whether every row
-    adds a variable to it (`sums`).
+    adds another variable to it (`sums`) or copies one into it (`follows`).
     """
 
     body: tuple[Statement, ...]
@@ -93,6 +94,7 @@ class _Plan:
     reset: frozenset[str]
     copies: dict[str, str]
     sums: frozenset[str]
+    follows: frozenset[str]
     habit: _Habit
 
 
@@ -114,6 +116,7 @@ def _plan(body: tuple[Statement, ...], outputs: frozenset[str]) -> _Plan | None:
     steps: dict[str, Value] = {}
     reset: set[str] = set()
     sums: set[str] = set()
+    follows: set[str] = set()
     copies: dict[str, str] = {}
     for command in everything:
         target = _target(command)
@@ -126,11 +129,23 @@ def _plan(body: tuple[Statement, ...], outputs: frozenset[str]) -> _Plan | None:
             (counts if any(command is c for c in always) else steps)[target] = by
         elif command.name in {"add_var", "sub_var"} and any(command is c for c in always):
             sums.add(target)
+        elif command.name == "copy_var" and any(command is c for c in always):
+            follows.add(target)
         elif command.name == "copy_var":
             copies[target] = str(command.arguments[0])
         else:
             reset.add(target)
-    return _Plan(body, frozenset(carried), counts, steps, frozenset(reset), copies, frozenset(sums), _Habit())
+    return _Plan(
+        body,
+        frozenset(carried),
+        counts,
+        steps,
+        frozenset(reset),
+        copies,
+        frozenset(sums),
+        frozenset(follows),
+        _Habit(),
+    )
 
 
 def _assigned(
@@ -445,8 +460,10 @@ class _Run:
         grid = self._grid.rows(self._row, self._row + length)
         guesses = {name: self._guess(name, grid) for name in self._plan.carried if name in self._variables}
         sweep = self._sweep(grid, guesses)
-        if sums := self._sums(guesses, sweep, length):
-            guesses |= sums
+        for _ in range(_REFINEMENTS):
+            if not (better := self._refined(guesses, sweep, length)):
+                break
+            guesses |= better
             sweep = self._sweep(grid, guesses)
         right = min(sweep.exact, self._right(guesses, sweep, length))
         if right == 0:
@@ -458,16 +475,25 @@ class _Run:
             self._event(self._row - 1)
         return self._done(sweep.outcome) if stops else None
 
-    def _sums(self, guesses: dict[str, _Col], sweep: _Sweep, length: int) -> dict[str, _Col]:
-        """Better guesses for what every row adds to, now that what is added is known."""
+    def _refined(self, guesses: dict[str, _Col], sweep: _Sweep, length: int) -> dict[str, _Col]:
+        """Better guesses for what every row copies or adds, now that it is known what."""
         better = {}
+        for name in self._plan.follows & guesses.keys():
+            ended = sweep.variables[name]
+            if ended.kind == guesses[name].kind:
+                now = _column(self._variables[name])
+                better[name] = replace(
+                    now,
+                    numbers=_later(now.numbers, ended.numbers, length),
+                    status=_later(now.status, ended.status, length),
+                    ranges=_later(now.ranges, ended.ranges, length),
+                )
         for name in self._plan.sums & guesses.keys() & sweep.added.keys():
             guess, added = guesses[name], sweep.added[name]
             if guess.integer == added.integer:
-                addends = np.broadcast_to(np.asarray(added.numbers), length)[:-1]
-                start = self._variables[name].number
-                better[name] = replace(guess, numbers=np.add.accumulate(np.concatenate(([start], addends))))
-        return better
+                ladder = np.add.accumulate(_later(self._variables[name].number, added.numbers, length))
+                better[name] = replace(guess, numbers=ladder)
+        return {name: column for name, column in better.items() if _differ(column, guesses[name])}
 
     def _sweep(self, grid: Grid, guesses: dict[str, _Col]) -> _Sweep:
         start = {name: _column(v) for name, v in self._variables.items()} | guesses
@@ -575,6 +601,19 @@ def _counted(start: float, by: float, times: NDArray[np.intp]) -> Any:  # noqa: 
     most = int(times.max(initial=0))
     ladder = np.add.accumulate(np.concatenate(([float(start)], np.full(most, float(by)))))
     return ladder[times]
+
+
+def _later(first: Any, column: Any, length: int) -> Any:  # noqa: ANN401
+    """`first`, then the rows of a column up to the last but one: what each row finds."""
+    return np.concatenate(([first], np.broadcast_to(np.asarray(column), length)[:-1]))
+
+
+def _differ(a: _Col, b: _Col) -> bool:
+    return not (
+        np.all(np.equal(a.numbers, b.numbers))
+        and np.all(np.equal(a.status, b.status))
+        and np.all(np.equal(a.ranges, b.ranges))
+    )
 
 
 def _shifted(column: Any, length: int, later: int = 0) -> Any:  # noqa: ANN401
