@@ -52,7 +52,7 @@ class Viewer:
         self.app, self.screen, self.pilot = app, screen, pilot
 
     async def sees(self, *records: Record, recording: bool = True) -> None:
-        self.screen.post_message(RunScreen.Arrived(Look(records, recording)))
+        self.screen.take(Look(records, recording))
         await self.pilot.pause()
 
     async def presses(self, *keys: str) -> None:

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilcycler.tui.plain import LONGEST, plain
@@ -28,6 +28,7 @@ def test_text_is_shown_and_not_obeyed(written: str, shown: str) -> None:
     assert plain(written) == shown
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters()))
 def test_every_character_is_one_that_is_only_shown(text: str) -> None:
     for character in plain(text):

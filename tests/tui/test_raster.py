@@ -1,7 +1,7 @@
 """Laws of the raster, and pictures small enough to be checked by eye."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -44,6 +44,7 @@ def test_values_beyond_all_bounds_neither_overflow_nor_bend_the_line() -> None:
     assert shown(dots) == "##..\n#...\n#...\n#..."
 
 
+@settings(deadline=None)
 @given(_CURVES)
 def test_every_place_on_the_line_has_a_dot_and_no_dot_is_off_the_line(
     curve: tuple[np.ndarray, np.ndarray],
@@ -61,6 +62,7 @@ def test_every_place_on_the_line_has_a_dot_and_no_dot_is_off_the_line(
         assert along_y[inside].min() - 1.2 <= row <= along_y[inside].max() + 0.2
 
 
+@settings(deadline=None)
 @given(st.integers(0, 600), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.01, 0.3]), st.booleans())
 def test_thinned_points_draw_the_same_line(count: int, seed: int, broken: float, forwards: bool) -> None:
     random = np.random.default_rng(seed)
@@ -74,6 +76,7 @@ def test_thinned_points_draw_the_same_line(count: int, seed: int, broken: float,
         assert len(thin_x) <= 4 * (WIDTH + 2) + 1
 
 
+@settings(deadline=None)
 @given(_CURVES)
 def test_points_are_where_they_are(curve: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = curve
@@ -83,6 +86,7 @@ def test_points_are_where_they_are(curve: tuple[np.ndarray, np.ndarray]) -> None
     assert dots.sum() <= 4 * np.isfinite(x + y).sum()
 
 
+@settings(deadline=None)
 @given(arrays(np.bool_, (12, 10)))
 def test_cells_hold_every_dot_in_the_braille_order(dots: np.ndarray) -> None:
     for row, text in enumerate(raster.text(raster.cells(dots))):

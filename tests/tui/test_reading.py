@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilcycler.tui.reading import reading
@@ -26,6 +26,7 @@ def test_a_reading_has_four_digits(value: float, shown: str) -> None:
     assert reading(value, "V").strip() == shown
 
 
+@settings(deadline=None)
 @given(st.floats(-1e9, 1e9))
 def test_readings_are_equally_wide_so_that_digits_stand_still(value: float) -> None:
     assert len(reading(value, "V")) == 11

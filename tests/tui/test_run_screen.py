@@ -1,21 +1,26 @@
 """What a person at the bench sees and can do; the view is driven by records and keys alone."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 from imagined_run import ImaginedRun
+from textual import events
 from textual.widgets import Static
 
+from hilcycler.errors import JournalError
 from hilcycler.records import Gap, Note, OffState, OperatorAction, Outcome, Resumed
 from hilcycler.steps import OperatorPause, Process
 from hilcycler.tui.app import ViewApp
+from hilcycler.tui.event_list import EventList
 from hilcycler.tui.feed import Look
-from hilcycler.tui.run_screen import RunScreen
+from hilcycler.tui.run_screen import SPANS, RunScreen
 
 SMALL, LARGE = (80, 24), (120, 40)
+HOSTILE = "\x1b]0;x\x07[red]\u202e[/]"
+INERT = "␛]0;x␇[red]\ufffd[/]"
 Viewing = Callable[[tuple[int, int]], AbstractAsyncContextManager[Any]]
 
 
@@ -171,44 +176,70 @@ def test_waiting_for_the_operator_is_a_state_of_its_own(viewing: Viewing, imagin
     acted(scene())
 
 
-def test_a_file_that_cannot_be_read_is_said_until_it_can_be_read(
-    viewing: Viewing, imagined: ImaginedRun
+def test_a_file_that_cannot_be_read_is_said_until_it_can_be_read(imagined: ImaginedRun) -> None:
+    looks: list[Look | JournalError] = [
+        JournalError(f"block 12: {HOSTILE}"),
+        Look((imagined.started(),), recording=True),
+    ]
+
+    async def scene() -> None:
+        async with following(looks) as (screen, until):
+            await until(lambda: screen.query_one(EventList).trouble == f"cannot be read: block 12: {HOSTILE}")
+            assert f"cannot be read: block 12: {INERT}" in text_of(screen)
+            await until(lambda: screen.query_one(EventList).trouble == "")
+            assert "run started" in text_of(screen)
+
+    acted(scene())
+
+
+def test_the_view_follows_its_feed_by_itself_and_keys_work_while_it_catches_up(imagined: ImaginedRun) -> None:
+    month: list[Look | JournalError] = [
+        Look((imagined.started(), *imagined.cycles(1, 300)), recording=True),
+        Look(tuple(imagined.cycles(301, 301)), recording=True),
+    ]
+
+    async def scene() -> None:
+        async with following(month) as (screen, until):
+            await until(lambda: "cycle  " in text_of(screen) and "cycle  0" not in text_of(screen))
+            screen.app.post_message(events.Key("w", "w"))
+            await until(lambda: screen.span != SPANS[0])
+            assert "cycle  301" not in text_of(screen)
+            await until(lambda: "cycle  301" in text_of(screen))
+
+    acted(scene())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 5), (40, 12), (79, 23), (250, 80)])
+def test_no_terminal_is_too_small_or_too_large(
+    viewing: Viewing, imagined: ImaginedRun, size: tuple[int, int]
 ) -> None:
     async def scene() -> None:
-        async with viewing(SMALL) as viewer:
-            viewer.screen.post_message(RunScreen.Unreadable("block 12: checksum"))
-            await viewer.pilot.pause()
-            assert "cannot be read: block 12: checksum" in viewer.text
-            await viewer.sees(imagined.started())
-            assert "cannot be read" not in viewer.text
+        async with viewing(size) as viewer:
+            await viewer.sees(imagined.started(), *imagined.cycles(1, 6), *imagined.tripped(OffState.OFF))
+            assert {len(line) for line in viewer.lines} == {size[0]}
 
     acted(scene())
 
 
 def test_hostile_text_is_shown_as_text_everywhere(viewing: Viewing) -> None:
     """Control bytes that set a title, markup, and characters that turn the writing direction round."""
-    hostile = "\x1b]0;x\x07[red]\u202e[/]"
-    inert = "␛]0;x␇[red]\ufffd[/]"
 
     async def scene() -> None:
         async with viewing(LARGE) as viewer:
-            run = ImaginedRun(name=hostile)
-            run.model = run.cell_name = run.protocol_name = hostile
+            run = ImaginedRun(name=HOSTILE)
+            run.model = run.cell_name = run.protocol_name = HOSTILE
             await viewer.sees(
                 run.started(),
-                run.begin(OperatorPause(hostile), 0),
-                Note(hostile, run.stamp()),
-                OperatorAction(hostile, "stop", hostile, run.stamp()),
-                Gap(1, 0.0, 60.0, 3.6, hostile, run.stamp()),
+                run.begin(OperatorPause(HOSTILE), 0),
+                Note(HOSTILE, run.stamp()),
+                OperatorAction(HOSTILE, "stop", HOSTILE, run.stamp()),
+                Gap(1, 0.0, 60.0, 3.6, HOSTILE, run.stamp()),
             )
-            assert viewer.lines[0].count(inert) == 3
-            assert viewer.lines[1].count(inert) == 1
-            assert viewer.text.count(inert) == 9
-            await viewer.sees(run.failed(hostile), run.ended(Outcome.FAILED, hostile))
-            viewer.screen.post_message(RunScreen.Unreadable(hostile))
-            await viewer.pilot.pause()
-            assert inert in viewer.lines[1]
-            assert f"cannot be read: {inert}" in viewer.text
+            assert viewer.lines[0].count(INERT) == 3
+            assert viewer.lines[1].count(INERT) == 1
+            assert viewer.text.count(INERT) == 9
+            await viewer.sees(run.failed(HOSTILE), run.ended(Outcome.FAILED, HOSTILE))
+            assert INERT in viewer.lines[1]
             for character in ("\x1b", "\x07", "\u202e"):
                 assert character not in viewer.text
             assert "\x1b]0;x" not in viewer.svg
@@ -216,21 +247,30 @@ def test_hostile_text_is_shown_as_text_everywhere(viewing: Viewing) -> None:
     acted(scene())
 
 
-def test_the_view_follows_its_feed_by_itself(imagined: ImaginedRun) -> None:
-    looks = [Look((imagined.started(),), recording=True), Look(tuple(imagined.cycles(1, 1)), recording=True)]
+@asynccontextmanager
+async def following(looks: list[Look | JournalError]) -> AsyncIterator[tuple[RunScreen, Any]]:
+    """The view with a feed that brings `looks`, one at a time, then nothing."""
 
     class Scripted:
         def look(self) -> Look:
-            return looks.pop(0) if looks else Look((), recording=True)
+            look = looks.pop(0) if looks else Look((), recording=True)
+            if isinstance(look, JournalError):
+                raise look
+            return look
 
-    async def scene() -> None:
-        app = ViewApp(RunScreen(Scripted()))
-        async with app.run_test(size=SMALL) as pilot:
-            async with asyncio.timeout(20.0):
-                while "cycle  1" not in "".join(s.text for s in app.screen._compositor.render_strips()):
-                    await pilot.pause(0.02)
+    screen = RunScreen(Scripted())
+    async with ViewApp(screen).run_test(size=SMALL) as pilot:
 
-    acted(scene())
+        async def until(condition: Callable[[], bool]) -> None:
+            async with asyncio.timeout(30.0):
+                while not condition():
+                    await pilot.pause(0.01)
+
+        yield screen, until
+
+
+def text_of(screen: RunScreen) -> str:
+    return "\n".join(strip.text for strip in screen._compositor.render_strips())
 
 
 def background(viewer: Any, row: int, text: str) -> str:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilcycler.tui.ticks import ticks, widened
@@ -32,6 +32,7 @@ def test_labels_are_what_a_person_would_write(
     assert (found.labels, found.unit) == (labels, shown_unit)
 
 
+@settings(deadline=None)
 @given(_RANGES, st.integers(2, 12), st.sampled_from(["V", "s", ""]))
 def test_ticks_are_few_inside_and_distinct(between: tuple[float, float], most: int, unit: str) -> None:
     low, high = between
@@ -44,6 +45,7 @@ def test_ticks_are_few_inside_and_distinct(between: tuple[float, float], most: i
         assert len(set(found.labels)) == len(found.labels)
 
 
+@settings(deadline=None)
 @given(_RANGES, st.integers(2, 12))
 def test_a_widened_range_holds_the_range_and_stands_still(between: tuple[float, float], most: int) -> None:
     low, high = between

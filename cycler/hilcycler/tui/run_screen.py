@@ -10,7 +10,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Footer
@@ -29,6 +28,9 @@ from hilcycler.tui.title import Title
 EVERY: Second = 0.5
 """Between looks: the journal commits about once a second."""
 
+PART = 200
+"""Records that are taken in one go."""
+
 SPANS = (3, 10, 30, 1)
 """Numbers of cycles that the plots against time can show."""
 
@@ -44,20 +46,6 @@ class RunScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012  (Screen declares it so)
 
     span: reactive[int] = reactive(SPANS[0], init=False)
-
-    class Arrived(Message):
-        """Records came in."""
-
-        def __init__(self, look: Look) -> None:
-            super().__init__()
-            self.look = look
-
-    class Unreadable(Message):
-        """The file cannot be read now; why."""
-
-        def __init__(self, reason: str) -> None:
-            super().__init__()
-            self.reason = reason
 
     def __init__(self, feed: Feed, per_cycle: PerCycle | None = None) -> None:
         super().__init__()
@@ -88,17 +76,29 @@ class RunScreen(Screen[None]):
             try:
                 look = await asyncio.to_thread(self._feed.look)
             except CyclerError as error:
-                self.post_message(self.Unreadable(str(error)))
+                self.query_one(EventList).trouble = f"cannot be read: {error}"
             else:
-                self.post_message(self.Arrived(look))
+                self.query_one(EventList).trouble = ""
+                await self._take_in_parts(look)
             await asyncio.sleep(EVERY)
 
-    def on_run_screen_arrived(self, message: Arrived) -> None:
-        self.query_one(EventList).trouble = ""
-        self._take(message.look)
+    async def _take_in_parts(self, look: Look) -> None:
+        """A month of records comes at once when a view opens late; keys must work meanwhile."""
+        for start in range(0, max(len(look.records), 1), PART):
+            self.take(Look(look.records[start : start + PART], look.recording))
+            await asyncio.sleep(0)
 
-    def on_run_screen_unreadable(self, message: Unreadable) -> None:
-        self.query_one(EventList).trouble = f"cannot be read: {message.reason}"
+    def take(self, look: Look) -> None:
+        """Show what `look` brought."""
+        for record in look.records:
+            self._live.put(record)
+        now = self._live.now
+        ended = now.off is not None
+        if not look.recording and not ended and self._live.started is not None:
+            now = replace(now, phase=Phase.INTERRUPTED)
+        self.query_one(NowPanel).now = now
+        if look.records:
+            self._show()
 
     def watch_span(self) -> None:
         self._draw_against_time()
@@ -110,17 +110,6 @@ class RunScreen(Screen[None]):
     def action_current(self) -> None:
         """Show or hide the current; on a low screen it takes the place of the plots below."""
         self.toggle_class("-swapped")
-
-    def _take(self, look: Look) -> None:
-        for record in look.records:
-            self._live.put(record)
-        now = self._live.now
-        ended = now.off is not None
-        if not look.recording and not ended and self._live.started is not None:
-            now = replace(now, phase=Phase.INTERRUPTED)
-        self.query_one(NowPanel).now = now
-        if look.records:
-            self._show()
 
     def _show(self) -> None:
         live = self._live
