@@ -275,8 +275,13 @@ async def _glance_until(condition: Callable[[], bool]) -> None:
 
 
 def _open_pty(port: Port) -> int:
-    """A fresh pty, named in `port`; returns its master side."""
+    """A fresh pty, whose name goes to `port` and is another than before; returns its master side."""
     master, slave = pty.openpty()
+    if os.ttyname(slave) == port.name:  # the system gives a name again as soon as it is free
+        taken = master, slave
+        master, slave = pty.openpty()
+        for each in taken:
+            os.close(each)
     # Raw before anything else: a cooked tty would echo our own output back to us as commands.
     tty.setraw(slave)
     os.set_blocking(master, False)

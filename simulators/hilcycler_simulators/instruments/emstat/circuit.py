@@ -45,12 +45,14 @@ Drive: TypeAlias = Open | Current | Potential
 class Look:
     """What would be seen at the instants asked for, or at the first of them only.
 
-    `commit(until)` lets the cell live through it, `until` seconds from its start.
+    `commit(until)` lets the cell live through it, `until` seconds from its start. `saturated`: the
+    output is at its end, so what was asked for does not flow.
     """
 
     voltage: Floats
     current: Floats
     commit: Callable[[Second], None]
+    saturated: bool = False
 
 
 class Circuit:
@@ -114,11 +116,12 @@ class Circuit:
         limit = highest if value > 0.0 else lowest
         limited = self.cell.potentiostatic(np.full(len(times), limit), times)
         beyond = ~(np.abs(limited.current) <= abs(value))
-        return self._look(limited, max(1, int(np.argmax(beyond))) if beyond.any() else len(times))
+        rows = max(1, int(np.argmax(beyond))) if beyond.any() else len(times)
+        return self._look(limited, rows, saturated=True)
 
-    def _look(self, course: Course, rows: int) -> Look:
+    def _look(self, course: Course, rows: int, *, saturated: bool = False) -> Look:
         def commit(until: Second) -> None:
             course.commit(until)
             self.clock += until
 
-        return Look(course.voltage[:rows], course.current[:rows], commit)
+        return Look(course.voltage[:rows], course.current[:rows], commit, saturated)

@@ -117,6 +117,7 @@ class EmStat:
         self._halted = False
         self._rest_until = -math.inf
         self._absent_until = -math.inf
+        self._cut_off = False
         self._scripts = 0
         self._packages = 0
         self._mishaps: list[tuple[At, Mishap]] = []
@@ -132,6 +133,7 @@ class EmStat:
         return now >= self._absent_until
 
     def connected(self, now: Second) -> None:
+        self._cut_off = False
         self.catch_up(now)
         self._listened_to = True
 
@@ -146,7 +148,8 @@ class EmStat:
         self._inbox.extend(_Heard(request, now) for request in self._decoder.feed(data))
 
     def emit(self, now: Second) -> bytes:
-        self._check_present(now)
+        if not self._out:
+            self._check_present(now)
         resumes = 0
         while len(self._out) < CHUNK and resumes < _RESUMES_AT_ONCE:
             if self._steps is not None:
@@ -162,7 +165,7 @@ class EmStat:
         return said
 
     def due(self) -> Second:
-        if self._out or (self._inbox and self._steps is None):
+        if self._out or self._cut_off or (self._inbox and self._steps is None):
             return -math.inf
         if self._steps is None:
             return math.inf
@@ -177,14 +180,15 @@ class EmStat:
         return max(soon, self._rest_until)
 
     def _check_present(self, now: Second) -> None:
-        if not self.present(now):
+        if not self.present(now) or self._cut_off:
+            self._cut_off = False
             raise LinkLost("the power is gone")
 
     def catch_up(self, now: Second) -> None:
         """Live up to now, if nobody listens: commands that have come are obeyed, output is lost."""
         if self._listened_to:
             return
-        while self.present(now):
+        while self.present(now) and not self._cut_off:
             self._out.clear()
             before = len(self._inbox), self.unit.circuit.clock
             if self._pace is None and not self._inbox:
@@ -375,15 +379,13 @@ class EmStat:
         self._lose_script()
         self._error(Failure("", code, 1), now)
 
-    def cut_power(self, now: Second, until: Second) -> None:
+    def cut_power(self, until: Second) -> None:
         """The script and all settings are gone, the cell is off; so is the port, `until` then."""
         self._lose_script()
         self.unit.power_up()
         self._decoder, self._loaded = RequestDecoder(), None
         self._inbox.clear()
-        self._out.clear()
-        self._absent_until = until
-        self._check_present(now)
+        self._absent_until, self._cut_off = until, True
 
     def _lose_script(self) -> None:
         """The script is gone; the cell has lived up to what was last said."""

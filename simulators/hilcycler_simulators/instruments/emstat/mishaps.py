@@ -75,7 +75,7 @@ def _failing(firmware: EmStat, code: int) -> Callable[[Second], None]:
 
 
 def _rebooting(firmware: EmStat, seconds: Second) -> Callable[[Second], None]:
-    return lambda now: firmware.cut_power(now, now + seconds)
+    return lambda now: firmware.cut_power(now + seconds)
 
 
 # --- the converter --------------------------------------------------------------------------

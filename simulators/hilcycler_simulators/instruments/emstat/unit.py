@@ -12,7 +12,13 @@ from hilcycler_drivers.emstat.wire.devices import Device, Range
 from hilcycler_simulators.cells.terminals import SimulatedCell
 from hilcycler_simulators.instruments.emstat.body import Column
 from hilcycler_simulators.instruments.emstat.circuit import Circuit, Current, Drive, Look, Open, Potential
-from hilcycler_simulators.instruments.emstat.converter import Converter, CurrentChoice, Floats, range_for
+from hilcycler_simulators.instruments.emstat.converter import (
+    OVERLOAD,
+    Converter,
+    CurrentChoice,
+    Floats,
+    range_for,
+)
 from hilcycler_simulators.instruments.emstat.values import Failure
 
 POTENTIAL_NOT_VALID: Final = 0x000F
@@ -164,7 +170,8 @@ class Unit:
 
     def voltage_column(self, look: Look) -> Column:
         reading = self.converter.read_voltage(look.voltage, self.samples, self.settings.potential_range)
-        return Column("ab", reading.values, reading.status, reading.ranges)
+        status = reading.status | np.uint8(OVERLOAD * look.saturated)
+        return Column("ab", reading.values, status, reading.ranges)
 
     def current_column(self, look: Look) -> Column:
         reading = self.converter.read_current(look.current, self.samples, self.measuring_ranges())
