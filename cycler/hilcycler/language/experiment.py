@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from pydantic import Field
@@ -35,20 +36,28 @@ class Experiment(Generic[P]):
     seeds: tuple[str, ...] = field(default=())
 
 
-def parameter(default: str | int | bool | tuple[str, ...] | None, description: str) -> Any:  # noqa: ANN401, FBT001
+def parameter(default: object, description: str) -> Any:  # noqa: ANN401  (it is read as the field's type)
     """A parameter's default, as it would be written in a file, and what it means."""
     return Field(default=default, description=description)
 
 
 def experiments() -> list[str]:
     """What is installed."""
-    return sorted(entry.name for entry in entry_points(group="hilcycler.experiments"))
+    return sorted(_installed())
 
 
 def experiment(name: str) -> Experiment[Any]:
     """The experiment `name`; RequestError if there is none."""
-    for entry in entry_points(group="hilcycler.experiments", name=name):
-        found = entry.load()
-        assert isinstance(found, Experiment), f"entry point {name} is not an Experiment"
-        return found
-    raise RequestError(f"no experiment is named '{name}'; installed: {', '.join(experiments()) or 'none'}")
+    if name not in _installed():
+        raise RequestError(
+            f"no experiment is named '{name}'; installed: {', '.join(experiments()) or 'none'}"
+        )
+    found = _installed()[name].load()
+    assert isinstance(found, Experiment), f"entry point {name} is not an Experiment"
+    return found
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    """Looked up once: reading the metadata of every installed package takes its time."""
+    return {entry.name: entry for entry in entry_points(group="hilcycler.experiments")}

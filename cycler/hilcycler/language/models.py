@@ -26,7 +26,6 @@ from hilcycler.language.conditions import (
     VoltageGoals,
 )
 from hilcycler.language.strict_model import Strict, wrong
-from hilcycler.language.strict_yaml import Text
 from hilcycler.language.words import (
     AnyCurrent,
     Area,
@@ -55,6 +54,7 @@ from hilcycler.language.words import (
     VoltageSpan,
     VoltageStep,
     Words,
+    listed,
 )
 from hilcycler.steps import NEXT
 
@@ -64,13 +64,6 @@ ProcessName = Annotated[str, Words(("plate", "strip", "charge", "discharge"))]
 
 def _one_or_more(value: Any) -> Any:  # noqa: ANN401  (whatever a file holds)
     return value if isinstance(value, (list, tuple)) else [value]
-
-
-def _numbers(value: Any) -> Any:  # noqa: ANN401  (whatever a file holds)
-    """`1, 20, 50` as a list, each number with the place of the text."""
-    if not isinstance(value, Text):
-        return value
-    return [Text(part.strip(), value.where) for part in value.split(",")]
 
 
 _NUMBERS = WithJsonSchema(
@@ -292,7 +285,7 @@ class Item(Strict):
     every: Cycles | None = Field(
         None, description="`steps` run in every so many-th pass of the repeat around them"
     )
-    in_cycles: Annotated[tuple[Count, ...], BeforeValidator(_numbers), _NUMBERS] | None = Field(
+    in_cycles: Annotated[tuple[Count, ...], BeforeValidator(listed), _NUMBERS] | None = Field(
         None, description="`steps` run in these passes of the repeat around them, such as 1, 20, 50"
     )
     name: Name | None = Field(None, description="the name of a repeat, for targets")

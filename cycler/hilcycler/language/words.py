@@ -24,6 +24,7 @@ from hilcycler.quantities import Amplitude, CRate, Dimension, Quantity
 from hilcycler.steps import NEXT
 
 NOWHERE: Final = Where()
+_NUMBER: Final = re.compile(r"[-+−]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Written:
         """The value of a quantity that needs no cell to be resolved."""
         assert isinstance(self.value, Quantity), f"{self.text} needs a cell"
         return self.value.value
+
+    def times(self, factor: float) -> str:
+        """So many times this quantity, in its own unit: `1 mAh/cm2` 1.5 times is `1.5 mAh/cm2`."""
+        match = _NUMBER.match(self.text)
+        assert match is not None, f"{self.text} has no number to multiply"
+        return f"{float(match[0].replace('−', '-')) * factor:.10g}{self.text[match.end() :]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ class Of(Reader):
 
     dimensions: tuple[Dimension, ...]
     rate: bool = False
-    sign: Literal["positive", "not zero", "any"] = "positive"
+    sign: Literal["positive", "not negative", "not zero", "any"] = "positive"
 
     def read(self, text: str, where: Where) -> Written:
         rate = quantities.parse_rate(text) if self.rate else None
@@ -137,6 +144,8 @@ class Of(Reader):
         number = value.per_hour if isinstance(value, CRate) else value.value
         if self.sign == "positive" and not number > 0.0:
             raise QuantityError(f"{shown(text)} must be greater than zero")
+        if self.sign == "not negative" and not number >= 0.0:
+            raise QuantityError(f"{shown(text)} must not be negative")
         if self.sign == "not zero" and number == 0.0:
             raise QuantityError(f"{shown(text)} must not be zero (write rest for zero current)")
         return Written(text, value, where)
@@ -292,6 +301,18 @@ class Words(Reader):
         )
 
 
+Choice = Words
+"""One of several words: `Annotated[str, Choice(("linear", "cyclic"))]`."""
+
+
+def listed(value: object) -> object:
+    """`1 mV/s, 2 mV/s` as a list, each with the place of the text: for fields that hold several."""
+    if not isinstance(value, str):
+        return value
+    where = value.where if isinstance(value, Text) else NOWHERE
+    return [Text(part.strip(), where) for part in value.split(",")]
+
+
 Duration: TypeAlias = Annotated[Written, Of((quantities.TIME,))]
 _CURRENTS: Final = (quantities.CURRENT, quantities.AREAL_CURRENT, quantities.SPECIFIC_CURRENT)
 _CHARGES: Final = (quantities.CHARGE, quantities.AREAL_CHARGE, quantities.SPECIFIC_CHARGE)
@@ -301,11 +322,16 @@ AnyCurrent: TypeAlias = Annotated[Written, Of(_CURRENTS, rate=True, sign="any")]
 Charge: TypeAlias = Annotated[Written, Of((*_CHARGES, quantities.RATIO))]
 ArealCurrent: TypeAlias = Annotated[Written, Of((quantities.AREAL_CURRENT, quantities.CURRENT))]
 ArealCapacity: TypeAlias = Annotated[Written, Of((quantities.AREAL_CHARGE, quantities.CHARGE))]
+ArealCharge: TypeAlias = Annotated[
+    Written, Of((quantities.AREAL_CHARGE, quantities.CHARGE), sign="not negative")
+]
 Capacity: TypeAlias = Annotated[Written, Of(_CHARGES)]
 Voltage: TypeAlias = Annotated[Written, Of((quantities.VOLTAGE,), sign="any")]
 VoltageStep: TypeAlias = Annotated[Written, Of((quantities.VOLTAGE,))]
 SweepRate: TypeAlias = Annotated[Written, Of((quantities.VOLTAGE_RATE,))]
+Share: TypeAlias = Annotated[Written, Of((quantities.RATIO,))]
 Frequency: TypeAlias = Annotated[Written, Of((quantities.FREQUENCY,))]
+TemperatureStep: TypeAlias = Annotated[Written, Of((quantities.TEMPERATURE,))]
 Temperature: TypeAlias = Annotated[Written, Of((quantities.TEMPERATURE,))]
 Area: TypeAlias = Annotated[Written, Of((quantities.AREA,))]
 Mass: TypeAlias = Annotated[Written, Of((quantities.MASS,))]
