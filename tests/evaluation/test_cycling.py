@@ -73,7 +73,7 @@ def test_coarse_decisions_widen_the_retention() -> None:
         [discharge(1, 100.0, decided=10.0), discharge(2, 90.0, 0.9, decided=10.0)], reference=Reference.FIRST
     )
     assert fine.retained.uncertainty == 0.0
-    assert coarse.retained.uncertainty == pytest.approx(0.00216, rel=0.01)
+    assert coarse.retained.uncertainty == pytest.approx(0.00108, rel=0.01)
 
 
 # --- resistance from a step -------------------------------------------------------------------

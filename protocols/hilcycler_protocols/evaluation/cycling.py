@@ -76,7 +76,8 @@ _SAME_RATE: Final = 0.02
 def retention(cycles: Sequence[Discharge], *, reference: Reference, number: int | None = None) -> Retention:
     """Of cycle `number` (the last if None), all half-cycles ended by their cut-off.
 
-    A gain and an offset of the current cancel at one current; the decision of the cut-offs does not.
+    A gain and an offset of the current cancel at one current. The decision of the cut-offs does not, but
+    both capacities are late by half a period on average, so half a period either way remains.
     """
     if not cycles:
         raise EvaluationRefused(Refusal.TOO_LITTLE_DATA, "no cycle, no retention")
@@ -95,8 +96,8 @@ def retention(cycles: Sequence[Discharge], *, reference: Reference, number: int 
     inputs: dict[str, float | str] = {"reference": reference, "Q": now.charge, "Q reference": then.charge}
     window = Window("cycles", float(first.number), float(last.number), COUNT)
     budget = [
-        within("cut-off decision", ratio * now.late / now.charge),
-        within("cut-off decision of the reference", ratio * then.late / then.charge),
+        within("cut-off decision", 0.5 * ratio * now.late / now.charge),
+        within("cut-off decision of the reference", 0.5 * ratio * then.late / then.charge),
     ]
     retained = with_budget(
         Result("capacity retention", ratio, PERCENT, "Q_N/Q_ref", SOURCE, window=window, inputs=inputs),

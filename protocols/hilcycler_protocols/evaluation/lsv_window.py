@@ -32,6 +32,8 @@ Real = NDArray[np.float64]
 SOURCE: Final = "Xu, Chem. Rev. 104 (2004) 4303, section 2.2"
 LITHIUM_VERSUS_HYDROGEN: Final[Volt] = -3.04
 _STAYS: Final = 5
+_INTERPOLATION: Final = 0.1
+"""Of a step of the sweep: how far a straight line misses a current that grows tenfold in a few steps."""
 _FAST: Final[VoltPerSecond] = 1e-3
 
 
@@ -71,13 +73,14 @@ def threshold(
     at = int(reached[0])
     if at == 0:
         raise EvaluationRefused(Refusal.OUTSIDE_VALIDITY, "the current is above the threshold from the start")
-    share = (limit - j[at - 1]) / (j[at] - j[at - 1]) if j[at] > j[at - 1] else 1.0
-    step = float(v[at] - v[at - 1])
-    crossing = float(v[at - 1] + np.clip(share, 0.0, 1.0) * step)
+    step, rise = float(v[at] - v[at - 1]), float(j[at] - j[at - 1])
+    share = min(max((limit - float(j[at - 1])) / rise, 0.0), 1.0) if rise > 0.0 else 1.0
+    crossing = float(v[at - 1]) + share * step
     budget = [
         within("voltage offset", accuracy.voltage_offset),
         within("voltage gain", accuracy.voltage_gain * crossing),
-        within("one step of the sweep", 0.5 * abs(step)),
+        within("interpolation", _INTERPOLATION * abs(step)),
+        scatter("noise of the current", min(_noise(j[:at]) / max(rise, 1e-300), 1.0) * abs(step)),
     ]
     return with_budget(
         Result("stability limit", crossing, VOLT, bare.formula, SOURCE, inputs=inputs), budget
@@ -143,6 +146,11 @@ def _background(v: Real, j: Real, span: tuple[Volt, Volt] | None) -> Real:
     part = _inside(v, span)
     fitted = line(v[part], j[part], "the background", fewest=5)
     return fitted.intercept + fitted.slope * v
+
+
+def _noise(j: Real) -> float:
+    """Standard deviation of a sample, from second differences of the last fifty."""
+    return float(np.sqrt(np.mean(np.diff(j[-50:], 2) ** 2) / 6.0)) if len(j) > 4 else 0.0
 
 
 def _doubts(scan_rate: VoltPerSecond) -> Sequence[Flag]:
