@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,26 +33,33 @@ class Lock:
 
     def take(self) -> None:
         """JournalError, with the holder's process number, if somebody else has it."""
-        while self._descriptor is None:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-            try:
-                if not _try_lock(descriptor):
-                    holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-                    raise JournalError(f"{self._path}: held by another writer (process {holder})")
-                if _same_file(descriptor, self._path):  # else its last holder has just removed it
-                    os.ftruncate(descriptor, 0)
-                    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-                    self._descriptor = descriptor
-            finally:
-                if self._descriptor is None:
-                    os.close(descriptor)
+        try:
+            while self._descriptor is None:
+                self._try()
+        except OSError as error:
+            raise JournalError(f"{self._path}: cannot be locked: {error}") from error
 
     def release(self) -> None:
-        """Let go, and leave nothing behind. Idempotent."""
+        """Let go, and leave nothing behind if the disk allows it. Idempotent."""
         if self._descriptor is not None:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _try(self) -> None:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            if not _try_lock(descriptor):
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+                raise JournalError(f"{self._path}: held by another writer (process {holder})")
+            if _same_file(descriptor, self._path):  # else its last holder has just removed it
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                self._descriptor = descriptor
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
 
 
 def locked(path: Path) -> bool:

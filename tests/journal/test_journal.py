@@ -180,7 +180,7 @@ def test_nothing_follows_the_end(tmp_path: Path) -> None:
 
 def test_a_run_file_is_never_written_over(tmp_path: Path) -> None:
     tell(tmp_path, story())
-    assert "exists already" in refused(tmp_path, story())
+    assert "File exists" in refused(tmp_path, story())
 
 
 @pytest.mark.parametrize("name", ["../escape", "", "a/b", "A", "x" * 65, "nul\0", "é", "-a", ".hidden"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,26 @@ def tell(folder: Path, records: list[Record], settings: Settings | None = None) 
             for record in records:
                 journal.put(record)
         return journal.path
+
+    return asyncio.run(write())
+
+
+def cut_short(folder: Path, records: list[Record], settings: Settings) -> Path:
+    """The run of `records` as a killed writer leaves it: the first half folded in, the rest in its log."""
+    left = folder / "left"
+    left.mkdir(parents=True)
+
+    async def write() -> Path:
+        async with Journal.create(folder, RUN, settings) as journal:
+            for at, record in enumerate(records):
+                journal.put(record)
+                if at == len(records) // 2:
+                    journal._store._writing().fold()
+            await journal.commit()
+            for path in folder.glob(f"{journal.path.name}*"):
+                if not path.name.endswith("-shm"):
+                    shutil.copy(path, left)
+        return left / journal.path.name
 
     return asyncio.run(write())
 

@@ -80,7 +80,7 @@ _DISK: Final = (
 
 @contextmanager
 def speaking(path: Path, doing: str) -> Iterator[None]:
-    """Turn what sqlite3 raises into a JournalError that names the file and what was being done.
+    """Turn what sqlite3 and the file system raise into a JournalError that names the file and the deed.
 
     It is a Damage if the fault is in the file, not in the disk.
     """
@@ -92,6 +92,10 @@ def speaking(path: Path, doing: str) -> Iterator[None]:
             name = getattr(error, "sqlite_errorname", "")
             raise JournalError(f"{path}: {doing}: {error} ({name})") from error
         raise Damage(path, "structure", 0, f"{doing}: the file is damaged: {error}") from error
+    except UnicodeDecodeError as error:  # in the words of SQLite itself, quoting what it has found
+        raise Damage(path, "structure", 0, f"{doing}: the file is damaged: {error.object!r}") from error
+    except OSError as error:
+        raise JournalError(f"{path}: {doing}: {error}") from error
 
 
 def write_to(path: Path) -> sqlite3.Connection:
@@ -151,23 +155,48 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     It is gone afterwards: a reader that stayed would keep the log from being folded into the file
     and the file from being sealed. Raises JournalError.
     """
-    ordinary(path)
     with speaking(path, "reading"):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=5.0,
-        )
+        ordinary(path)
         try:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("PRAGMA cell_size_check = ON")
+            connection = _read_from(path)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+            _roll_back(path)
+            connection = _read_from(path)
+        try:
             check_version(connection, path)
-            connection.execute("BEGIN")
             yield connection
         finally:
             connection.close()
+
+
+def _read_from(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=5.0,
+    )
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _roll_back(path: Path) -> None:
+    """Undo the last step of a sealing that a power cut interrupted: a reader must not, SQLite says."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    finally:
+        connection.close()
 
 
 def ordinary(path: Path) -> None:

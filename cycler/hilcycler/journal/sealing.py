@@ -51,8 +51,8 @@ def complete(path: Path) -> None:
             _become_one_file(connection, path)
         finally:
             connection.close()
-    path.chmod(0o444)
-    disk.sync_folder(path.parent)
+        path.chmod(0o444)
+        disk.sync_folder(path.parent)
 
 
 def _write_seal(connection: sqlite3.Connection, path: Path) -> None:

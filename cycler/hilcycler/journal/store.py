@@ -14,6 +14,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,6 +83,9 @@ class Store:
         """Create the file, or take it up. JournalError."""
         with self._turn:
             try:
+                if self._new:
+                    with speaking(self.path, "creating its folder"):
+                        self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._lock(self.path)
                 if self._new:
                     _create(self.path)
@@ -117,7 +121,8 @@ class Store:
             except sqlite3.Error as error:
                 if error.sqlite_errorcode not in _BUSY:
                     self._write_anyway((), error)
-            free = disk.free(self.path)
+            with speaking(self.path, "asking how full the disk is"):
+                free = disk.free(self.path)
             if free < self._on.low and not self._low:
                 self._on.warn(f"{self.path}: only {free / 1e6:.0f} MB left on this disk")
             self._low = free < self._on.low
@@ -135,7 +140,7 @@ class Store:
                 if file is not None:
                     with speaking(self.path, "closing"):
                         file.close()
-                    reserve_path(self.path).unlink(missing_ok=True)
+                        reserve_path(self.path).unlink(missing_ok=True)
                     if ended:
                         complete(self.path)
             finally:
@@ -207,15 +212,12 @@ class Store:
             return False
         self.full = True
         self._on.warn(f"{self.path}: the disk is full; the reserve is released, the run must end")
-        reserve_path(self.path).unlink(missing_ok=True)
+        with suppress(OSError):
+            reserve_path(self.path).unlink(missing_ok=True)
         return True
 
 
 def _create(path: Path) -> None:
     """An empty new file. JournalError."""
-    try:
+    with speaking(path, "creating"):
         disk.create(path)
-    except FileExistsError:
-        raise JournalError(f"{path}: exists already") from None
-    except OSError as error:
-        raise JournalError(f"{path}: cannot be created: {error}") from error
