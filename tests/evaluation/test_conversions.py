@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from hilcycler.errors import QuantityError
+from hilcycler.quantities import VOLTAGE, parse_amplitude
 from hilcycler_protocols.evaluation import conversions as c
 from hilcycler_protocols.evaluation.results import EvaluationRefused
 
@@ -75,3 +77,11 @@ def test_one_c_must_be_said() -> None:
 def test_no_area_no_areal_number(area: float | None) -> None:
     with pytest.raises(EvaluationRefused, match="area"):
         c.areal(1e-3, area)
+
+
+def test_an_amplitude_without_its_word_is_refused() -> None:
+    """Trap: 10 mV rms and 10 mV peak differ by the root of two, and programs differ in what they mean."""
+    rms, peak = parse_amplitude("10 mV rms", VOLTAGE).rms, parse_amplitude("10 mV peak", VOLTAGE).rms
+    assert rms / peak == pytest.approx(2.0**0.5)
+    with pytest.raises(QuantityError, match="rms or peak"):
+        parse_amplitude("10 mV", VOLTAGE)

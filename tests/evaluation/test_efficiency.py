@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hilcycler.steps import Process
+from hilcycler.steps import (
+    ChargeReached,
+    ConstantCurrent,
+    ConstantCurrentConstantVoltage,
+    CurrentBelow,
+    End,
+    Process,
+    Rest,
+    Sampling,
+    StepResult,
+    TimeReached,
+    VoltageAbove,
+)
 from hilcycler_protocols.evaluation.aurbach import reservoir_efficiency
-from hilcycler_protocols.evaluation.charges import Passed
+from hilcycler_protocols.evaluation.charges import Passed, of_step
 from hilcycler_protocols.evaluation.coulombic_efficiency import Cycle, efficiencies, efficiency
 from hilcycler_protocols.evaluation.results import EvaluationRefused, Refusal
 from hilcycler_protocols.evaluation.uncertainty import Accuracy
@@ -156,6 +168,26 @@ def test_excluded_cycles_are_listed_with_their_reason() -> None:
 def test_shuttle_shows_as_discharge_over_charge_below_one() -> None:
     """Trap: Li-S papers print charge over discharge above 100 %; it is the same loss."""
     assert efficiency(Cycle(1, passed(CHARGE, 2.3), passed(DISCHARGE, 2.0, to_cutoff=True))).value < 1.0
+
+
+def test_a_recorded_step_says_by_itself_whether_it_went_to_its_cutoff() -> None:
+    ends = (End(VoltageAbove(1.0)), End(ChargeReached(4.0)))
+    strip = ConstantCurrent(CURRENT, ends, Sampling(decide=0.5), STRIP)
+    by_voltage = of_step(strip, StepResult(0, 7000.0, 3.9, 1.0, CURRENT))
+    assert by_voltage == Passed(STRIP, 3.9, 7000.0, to_cutoff=True, decided=0.5)
+    by_charge = of_step(strip, StepResult(1, 7000.0, 4.0, 0.2, CURRENT, partial=True))
+    assert by_charge is not None
+    assert not by_charge.to_cutoff
+    assert by_charge.partial
+    plate = ConstantCurrent(-CURRENT, ends, process=PLATE)
+    plated = of_step(plate, StepResult(1, 7000.0, -4.0, -0.03, -CURRENT))
+    assert plated is not None
+    assert plated.charge == 4.0
+    assert of_step(Rest((End(TimeReached(60.0)),)), StepResult(0, 60.0, 0.0, 0.1, 0.0)) is None
+    hold = ConstantCurrentConstantVoltage(1e-3, 4.3, (End(CurrentBelow(1e-4)),), process=CHARGE)
+    held = of_step(hold, StepResult(0, 4000.0, 3.6, 4.3, 1e-4))
+    assert held is not None
+    assert held.to_cutoff
 
 
 # --- the reservoir method ---------------------------------------------------------------------

@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hilcycler.quantities import Coulomb, Second
-from hilcycler.steps import Process
+from hilcycler.steps import (
+    ConstantCurrent,
+    ConstantCurrentConstantVoltage,
+    ConstantVoltage,
+    CurrentBelow,
+    CurrentSettled,
+    Process,
+    Step,
+    StepResult,
+    VoltageAbove,
+    VoltageBelow,
+)
 from hilcycler_protocols.evaluation.results import EvaluationRefused, Refusal
 from hilcycler_protocols.evaluation.uncertainty import Accuracy, Component, within
 
@@ -32,6 +43,31 @@ class Passed:
     partial: bool = False
     decided: Second = 0.0
     current_range: int | None = None
+
+
+def of_step(step: Step, result: StepResult, current_range: int | None = None) -> Passed | None:
+    """What one step passed, as the run recorded it; None for a step without a named process.
+
+    It went to its cut-off if it ended by a voltage, or by the current of a hold at one.
+    """
+    match step:
+        case ConstantCurrent() | ConstantVoltage() | ConstantCurrentConstantVoltage() if (
+            step.process is not None
+        ):
+            ended = None if result.end is None else step.ends[result.end].condition
+            held = not isinstance(step, ConstantCurrent)
+            return Passed(
+                step.process,
+                abs(result.charge),
+                result.elapsed,
+                to_cutoff=isinstance(ended, VoltageAbove | VoltageBelow)
+                or (held and isinstance(ended, CurrentBelow | CurrentSettled)),
+                partial=result.partial,
+                decided=step.sampling.decide,
+                current_range=current_range,
+            )
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
