@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from hilcycler import registry
 from hilcycler.language import loads
 from hilcycler.protocol import count_steps, resume
 from hilcycler.steps import StepResult
@@ -73,12 +72,6 @@ def test_the_readme_calls_only_commands_that_exist(root: Path) -> None:
     called = set(re.findall(r"^cycler ([a-z]+)", "\n".join(shown), re.MULTILINE))
     assert len(called) > 5
     assert called - known == set()
-
-
-def test_the_readme_names_every_model_that_a_driver_takes(root: Path) -> None:
-    text = (root / "README.md").read_text("utf-8")
-    models = [model for name in registry.names("drivers") for model in registry.driver(name).models]
-    assert [model for model in models if model not in text] == []
 
 
 def test_the_protocol_in_the_readme_can_be_run(root: Path) -> None:

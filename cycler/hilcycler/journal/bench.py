@@ -17,7 +17,7 @@ import numpy as np
 
 from hilcycler import disk
 from hilcycler.cell import Cell, Electrode
-from hilcycler.clock import Stamp, process_time
+from hilcycler.clock import Stamp, loop_time, process_time
 from hilcycler.journal import blocks, chain
 from hilcycler.journal.file import RunFile, Text
 from hilcycler.journal.journal import Journal, Settings, Written
@@ -176,15 +176,14 @@ class _Feed:
 
     async def run(self, folder: Path, offset: Second) -> Path:
         run = new_run_id()
-        loop = asyncio.get_running_loop()
         async with Journal.create(folder, run, self.settings) as journal:
             journal.put(example_header(run))
             await journal.commit()
-            start = loop.time() + offset
+            start = loop_time() + offset
             for at, sequence in enumerate(range(0, self.rows, self.chunk)):
                 journal.put(self._samples(at, sequence))
                 due = start + (sequence + self.chunk) / self.rate
-                await asyncio.sleep(max(0.0, due - loop.time()))
+                await asyncio.sleep(max(0.0, due - loop_time()))
         return journal.path
 
     def _samples(self, at: int, sequence: int) -> SampleBlock:
