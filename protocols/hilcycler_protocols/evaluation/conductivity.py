@@ -27,11 +27,12 @@ from hilcycler_protocols.evaluation.results import (
     Refusal,
     Result,
     Window,
+    in_unit,
     required,
-    required_area,
+    required_known,
     with_budget,
 )
-from hilcycler_protocols.evaluation.uncertainty import Known, propagated, scatter, stated
+from hilcycler_protocols.evaluation.uncertainty import Known, propagated, stated
 
 SOURCE: Final = "Landesfeind et al., J. Electrochem. Soc. 163 (2016) A1373"
 _TILTED: Final = math.radians(30.0)
@@ -83,12 +84,8 @@ def conductivity(
 
     `leads` is what a short circuit in place of the cell shows; None where nobody measured it.
     """
-    if resistance.unit is not OHM:
-        raise EvaluationRefused(
-            Refusal.MISSING_INPUT, f"{resistance.name} must be in ohm, not {resistance.unit.symbol}"
-        )
-    required_area(None if area is None else area.value, "conductivity")
-    assert area is not None
+    in_unit(resistance, OHM)
+    surface = required_known(area, "an electrode area for a conductivity")
     thickness = required(sum(layer.value for layer in layers) or None, "the thickness of the separator")
     taken_off = leads or Known(0.0)
     if not resistance.value > taken_off.value:
@@ -102,23 +99,19 @@ def conductivity(
 
     budget = propagated(
         sigma,
-        (
-            resistance.name,
-            resistance.value,
-            resistance.budget or [scatter("resistance", resistance.uncertainty or 0.0)],
-        ),
+        (resistance.name, resistance.value, resistance.budget),
         stated("leads", taken_off),
-        stated("area", area),
+        stated("area", surface),
         *(stated(f"thickness {n}", layer) for n, layer in enumerate(layers, 1)),
     )
     bare = Result(
         "effective ionic conductivity",
-        sigma(resistance.value, taken_off.value, area.value, *(layer.value for layer in layers)),
+        sigma(resistance.value, taken_off.value, surface.value, *(layer.value for layer in layers)),
         CONDUCTIVITY,
         "L/(R S)",
         SOURCE,
         window=resistance.window,
-        inputs={"R": resistance.value, "R leads": taken_off.value, "L": thickness, "S": area.value},
+        inputs={"R": resistance.value, "R leads": taken_off.value, "L": thickness, "S": surface.value},
         flags=resistance.flags,
     )
     result = with_budget(bare, budget)
@@ -134,8 +127,7 @@ def conductivity(
 
 def macmullin_number(effective: Result, bulk: Known) -> Result:
     """N_M: how many times worse the soaked separator conducts than its electrolyte, `bulk` in S/m."""
-    if effective.unit is not CONDUCTIVITY:
-        raise EvaluationRefused(Refusal.MISSING_INPUT, f"{effective.name} is no conductivity")
+    in_unit(effective, CONDUCTIVITY)
     budget = propagated(
         lambda inside, free: free / inside,
         ("sigma", effective.value, effective.budget),

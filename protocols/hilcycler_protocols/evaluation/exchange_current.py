@@ -30,7 +30,9 @@ from hilcycler_protocols.evaluation.results import (
     Refusal,
     Result,
     Window,
+    in_unit,
     required,
+    required_known,
     with_budget,
 )
 from hilcycler_protocols.evaluation.uncertainty import (
@@ -71,9 +73,7 @@ class Polarised:
 
     @property
     def surface(self) -> Known:
-        required(None if self.area is None else self.area.value, "an electrode area for a current density")
-        assert self.area is not None
-        return self.area
+        return required_known(self.area, "an electrode area for a current density")
 
     @property
     def thermal_voltage(self) -> Volt:
@@ -199,10 +199,7 @@ def polarisation_resistance(
 
 def _linear(formula: str, resistance: Result, cell: Polarised) -> Result:
     series, surface = cell.series_resistance, cell.surface
-    if resistance.unit is not OHM:
-        raise EvaluationRefused(
-            Refusal.MISSING_INPUT, f"{resistance.name} must be in ohm, not {resistance.unit.symbol}"
-        )
+    in_unit(resistance, OHM)
     if not resistance.value > series.value:
         raise EvaluationRefused(
             Refusal.OUTSIDE_VALIDITY,

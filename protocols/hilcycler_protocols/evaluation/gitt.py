@@ -30,6 +30,7 @@ from hilcycler_protocols.evaluation.results import (
     Result,
     Window,
     required,
+    required_known,
     with_budget,
 )
 from hilcycler_protocols.evaluation.uncertainty import Known, propagated, scatter, stated
@@ -102,8 +103,8 @@ def diffusion(
     way than the relaxed voltage. Flagged: two-phase plateaus, pulses too long for the law, rests that
     were too short, and two-electrode cells, in which the lithium polarises too.
     """
-    extent = required(None if length is None else length.value, "volume over area of the active material")
-    assert length is not None
+    known = required_known(length, "volume over area of the active material")
+    extent = known.value
     t, e = np.asarray(pulse.time, dtype=np.float64), np.asarray(pulse.voltage, dtype=np.float64)
     tau, step = pulse.duration, pulse.after - pulse.before
     inside = (t >= FIT[0] * tau) & (t <= FIT[1] * tau)
@@ -136,7 +137,7 @@ def diffusion(
     )
     budget = propagated(
         d,
-        stated("length", length),
+        stated("length", known),
         ("dE_s", step, [scatter("noise of the relaxed voltages", math.sqrt(2.0) * noise)]),
         ("slope", fitted.slope, [fitted.slope_cause("scatter about the square-root law")]),
     )

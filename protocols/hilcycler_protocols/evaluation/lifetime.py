@@ -30,6 +30,7 @@ from hilcycler_protocols.evaluation.results import (
     Flag,
     Refusal,
     Result,
+    in_unit,
     required,
     with_budget,
 )
@@ -241,8 +242,7 @@ def against_impedance(level: Volt, current_density: AmperePerSquareMetre, resist
     area. About 1 in a sound cell at small polarisation; above 2 either the spectrum is of another state
     of the cell (pristine) or the flat low trace is a soft short.
     """
-    if resistance.unit is not AREAL_RESISTANCE:
-        raise EvaluationRefused(Refusal.MISSING_INPUT, f"{resistance.name} must be a resistance times area")
+    in_unit(resistance, AREAL_RESISTANCE)
     v, j = required(abs(level), "a voltage level"), required(abs(current_density), "a current density")
     ratio = j * resistance.value / v
     bare = Result(

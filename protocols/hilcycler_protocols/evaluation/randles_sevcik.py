@@ -33,6 +33,7 @@ from hilcycler_protocols.evaluation.results import (
     Result,
     Window,
     required,
+    required_known,
     with_budget,
 )
 from hilcycler_protocols.evaluation.uncertainty import Known, propagated, scatter, stated
@@ -128,7 +129,10 @@ def diffusion_coefficient(scan_rates: ArrayLike, peak_currents: ArrayLike, what:
 
     Refused: fewer than four rates, no area, no concentration, a b-value away from 0.5.
     """
-    area, c = _known(what.area, "an electrode area"), _known(what.concentration, "a concentration")
+    area, c = (
+        required_known(what.area, "an electrode area"),
+        required_known(what.concentration, "a concentration"),
+    )
     v, i = _pairs(scan_rates, peak_currents)
     b = b_value(v, i)
     if not DIFFUSIVE[0] <= b.value <= DIFFUSIVE[1]:
@@ -155,12 +159,6 @@ def diffusion_coefficient(scan_rates: ArrayLike, peak_currents: ArrayLike, what:
     slope = ("slope", fitted.slope, [fitted.slope_cause("scatter about the line")])
     result = with_budget(bare, propagated(d, slope, stated("area", area), stated("concentration", c)))
     return result.flagged(*_narrow(v), *_offset(fitted, i))
-
-
-def _known(known: Known | None, what: str) -> Known:
-    required(None if known is None else known.value, what)
-    assert known is not None
-    return known
 
 
 def _pairs(scan_rates: ArrayLike, peak_currents: ArrayLike) -> tuple[Real, Real]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hilcycler.errors import RequestError
 from hilcycler.quantities import SquareMetre
-from hilcycler_protocols.evaluation.uncertainty import Component, combined, half_width, within
+from hilcycler_protocols.evaluation.uncertainty import Component, Known, combined, half_width, within
 
 FARADAY: Final = 96485.33212
 """C/mol"""
@@ -150,10 +150,7 @@ class Result:
 
     def areal(self, area: SquareMetre | None) -> Result:
         """A resistance times the electrode area; refused without one. The area is taken as exact."""
-        if self.unit is not OHM:
-            raise EvaluationRefused(
-                Refusal.MISSING_INPUT, f"{self.name} in {self.unit.symbol} is no resistance"
-            )
+        in_unit(self, OHM)
         s = required_area(area, self.name)
         return replace(
             self,
@@ -231,6 +228,22 @@ def given(name: str, value: float, unit: Unit, half_width: float = 0.0) -> Resul
 def required_area(area: SquareMetre | None, what: str) -> SquareMetre:
     """The area, or a refusal: an areal number without an area would be an invention."""
     return required(area, f"an electrode area for {what}")
+
+
+def in_unit(result: Result, unit: Unit) -> Result:
+    """`result`, which must be in `unit`: ohm and ohm m2 are easily confused."""
+    if result.unit != unit:
+        raise EvaluationRefused(
+            Refusal.MISSING_INPUT, f"{result.name} must be in {unit.symbol}, not in {result.unit.symbol}"
+        )
+    return result
+
+
+def required_known(known: Known | None, what: str) -> Known:
+    """A stated input whose value is positive and finite."""
+    required(None if known is None else known.value, what)
+    assert known is not None
+    return known
 
 
 def required(value: float | None, what: str) -> float:

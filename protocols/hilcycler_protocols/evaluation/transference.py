@@ -34,6 +34,7 @@ from hilcycler_protocols.evaluation.results import (
     Refusal,
     Result,
     Window,
+    in_unit,
     required,
     with_budget,
 )
@@ -129,10 +130,7 @@ def transference(
     volts, final = required(abs(bias.value), "a polarisation voltage"), abs(steady.current.value)
     r0, rs, rb = before.interface, after.interface, before.bulk
     for r in (r0, rs, rb):
-        if r.unit is not OHM:
-            raise EvaluationRefused(
-                Refusal.MISSING_INPUT, f"{r.name} must be in ohm, as the current is in ampere"
-            )
+        in_unit(r, OHM)
     first = volts / (rb.value + r0.value) if initial_current is None else abs(initial_current.value)
     _check(volts, first, final, r0.value, rs.value)
     value = formula(volts, first, final, r0.value, rs.value)

@@ -5,6 +5,8 @@ Speed is not tested here: `cycler bench eis` and tests/optional/impedance_oracle
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -205,6 +207,14 @@ def test_areas_are_explicit() -> None:
     with pytest.raises(EvaluationRefused, match="area") as refused:
         fitted["R_ct"].areal(None)
     assert refused.value.reason is Refusal.MISSING_INPUT
+
+
+def test_a_fit_that_came_from_another_process_is_as_good() -> None:
+    """The worker's results are copies: nothing may depend on who they are."""
+    fitted = copy.deepcopy(fit(noisy_spectrum(0), CIRCUIT))
+    assert fitted["R_ct"].areal(1e-4).value > 0.0
+    assert fit(noisy_spectrum(1), CIRCUIT, follow=fitted)["R_ct"].value == pytest.approx(60.0, rel=0.02)
+    assert fitted.interface.value == pytest.approx(90.0, rel=0.02)
 
 
 def test_the_interface_knows_how_its_arcs_correlate() -> None:

@@ -103,7 +103,7 @@ class CircuitFit:
         """The sum of several resistances, their correlation taken into account."""
         gradient = np.zeros(len(self.coordinates))
         for at, parameter in enumerate(self.circuit.parameters):
-            if parameter.name in names and parameter.unit is OHM:
+            if parameter.name in names and parameter.unit == OHM:
                 gradient[at] = math.exp(self.coordinates[at])
         if np.count_nonzero(gradient) != len(set(names)):
             raise EvaluationRefused(Refusal.MISSING_INPUT, f"no {' + '.join(names)} in this circuit")
@@ -181,7 +181,7 @@ def _logarithmic(fitted: CircuitFit, name: str, value: float, unit: Unit, gradie
     """`value` whose logarithm has `gradient` by the coordinates."""
     noise = _deviation(fitted, gradient)
     relative = [scatter("noise of the spectrum", noise, fitted.degrees)]
-    if unit is not SECOND:  # a gain error stretches the whole spectrum; times do not notice
+    if unit != SECOND:  # a gain error stretches the whole spectrum; times do not notice
         relative += [
             within("voltage gain", fitted.accuracy.voltage_gain),
             within("current gain", fitted.accuracy.current_gain),
@@ -218,7 +218,7 @@ def _result(  # noqa: PLR0917
     flags: list[Flag] = []
     if noise == 0.0:
         flags.append(Flag("at-bound", f"{name} sits on its bound; its uncertainty is unknown"))
-    elif unit is OHM and noise > UNRESOLVED * value:
+    elif unit == OHM and noise > UNRESOLVED * value:
         flags.append(Flag("unresolved", f"the spectrum hardly determines {name} (± {noise / value:.0%})"))
     return Result(
         name, value, unit, FORMULA, SOURCE,
