@@ -1,5 +1,6 @@
 """A person in front of the view of an imagined run."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -41,23 +42,43 @@ class MeanMagnitude:
 class Silence:
     """A feed that never brings anything: the tests hand records to the screen themselves."""
 
+    recording = True
+
     def look(self) -> Look:
-        return Look((), recording=True)
+        return Look((), self.recording)
 
 
 class Viewer:
     """A person in front of the view."""
 
-    def __init__(self, app: ViewApp, screen: RunScreen, pilot: Pilot[None]) -> None:
-        self.app, self.screen, self.pilot = app, screen, pilot
+    def __init__(self, app: ViewApp, screen: RunScreen, pilot: Pilot[None], feed: Silence) -> None:
+        self.app, self.screen, self.pilot, self._feed = app, screen, pilot, feed
 
     async def sees(self, *records: Record, recording: bool = True) -> None:
+        self._feed.recording = recording
         self.screen.take(Look(records, recording))
-        await self.pilot.pause()
+        await self._settled()
 
     async def presses(self, *keys: str) -> None:
         await self.pilot.press(*keys)
-        await self.pilot.pause()
+        await self._settled()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30.0):
+            while not condition():
+                await self.pilot.pause(0.01)
+
+    async def _settled(self) -> None:
+        """Until every message is handled and nothing on the screen changes any more.
+
+        The library's own pause waits for an idle processor, which a busy machine looks like.
+        """
+        for _ in range(4):
+            await self.pilot.pause(0)
+        shown = ""
+        while self.app.is_running and shown != self.text:
+            shown = self.text
+            await self.pilot.pause(0)
 
     @property
     def lines(self) -> list[str]:
@@ -74,10 +95,11 @@ class Viewer:
 
 @asynccontextmanager
 async def _viewing(size: tuple[int, int]) -> AsyncIterator[Viewer]:
-    screen = RunScreen(Silence(), MeanMagnitude())
+    feed = Silence()
+    screen = RunScreen(feed, MeanMagnitude())
     app = ViewApp(screen)
     async with app.run_test(size=size) as pilot:
-        yield Viewer(app, screen, pilot)
+        yield Viewer(app, screen, pilot, feed)
 
 
 @pytest.fixture

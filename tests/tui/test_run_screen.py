@@ -110,9 +110,10 @@ def test_a_run_that_nobody_records_any_more_is_not_shown_as_running(
         async with viewing(SMALL) as viewer:
             await viewer.sees(imagined.started(), *list(imagined.half_cycle(1, Process.PLATE))[:2])
             await viewer.sees(recording=False)
-            assert "INTERRUPTED   nobody is recording this run; the output may be on" in viewer.lines[1]
+            gone = "INTERRUPTED   nobody is recording this run; the output may be on"
+            await viewer.until(lambda: gone in viewer.lines[1])
             await viewer.sees(Resumed(1, True, "service restarted", imagined.stamp()), recording=True)
-            assert "running" in viewer.lines[1]
+            await viewer.until(lambda: "running" in viewer.lines[1])
 
     acted(scene())
 

@@ -23,9 +23,13 @@ class EventList(VerticalScroll):
     happenings: reactive[tuple[Happening, ...]] = reactive[tuple[Happening, ...]](())
     trouble: reactive[str] = reactive("")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = Static(id="lines")
+
     def compose(self) -> ComposeResult:
         """See Widget."""
-        yield Static(id="lines")
+        yield self._lines
 
     def watch_happenings(self) -> None:
         self._show()
@@ -37,7 +41,7 @@ class EventList(VerticalScroll):
         lines = [self._line(each) for each in self.happenings]
         if self.trouble:
             lines.insert(0, Content.assemble((plain(self.trouble), self._tone(Tone.ALARM))))
-        self.query_one("#lines", Static).update(Content("\n").join(lines))
+        self._lines.update(Content("\n").join(lines))
 
     def _line(self, each: Happening) -> Content:
         hours = f"{each.test_time / 3600.0:.1f} h"

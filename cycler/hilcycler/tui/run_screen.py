@@ -51,22 +51,22 @@ class RunScreen(Screen[None]):
         super().__init__()
         self._feed = feed
         self._live = Live(per_cycle)
+        self._title, self._now = Title(), NowPanel()
+        self._progress, self._events = ProgressLine(), EventList()
+        self._voltage = Plot(figures.voltage(self._live, self.span), id="voltage")
+        self._current = Plot(figures.current(self._live, self.span), id="current")
+        self._nyquist = Plot(figures.nyquist(self._live), id="nyquist")
+        self._per_cycle = Plot(figures.per_cycle(self._live), id="per-cycle")
+        self._nyquist.display = False
 
     def compose(self) -> ComposeResult:
         """See Screen."""
-        yield Title()
-        yield NowPanel()
-        yield ProgressLine()
-        yield Plot(figures.voltage(self._live, self.span), id="voltage")
-        yield Plot(figures.current(self._live, self.span), id="current")
-        with Horizontal(id="below"):
-            yield Plot(figures.nyquist(self._live), id="nyquist")
-            yield Plot(figures.per_cycle(self._live), id="per-cycle")
-        yield EventList()
+        yield from (self._title, self._now, self._progress, self._voltage, self._current)
+        yield Horizontal(self._nyquist, self._per_cycle, id="below")
+        yield self._events
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.query_one("#nyquist").display = False
         self._follow()
 
     @work(exclusive=True)
@@ -76,9 +76,9 @@ class RunScreen(Screen[None]):
             try:
                 look = await asyncio.to_thread(self._feed.look)
             except CyclerError as error:
-                self.query_one(EventList).trouble = f"cannot be read: {error}"
+                self._events.trouble = f"cannot be read: {error}"
             else:
-                self.query_one(EventList).trouble = ""
+                self._events.trouble = ""
                 await self._take_in_parts(look)
             await asyncio.sleep(EVERY)
 
@@ -96,7 +96,7 @@ class RunScreen(Screen[None]):
         ended = now.off is not None
         if not look.recording and not ended and self._live.started is not None:
             now = replace(now, phase=Phase.INTERRUPTED)
-        self.query_one(NowPanel).now = now
+        self._now.now = now
         if look.records:
             self._show()
 
@@ -113,15 +113,15 @@ class RunScreen(Screen[None]):
 
     def _show(self) -> None:
         live = self._live
-        self.query_one(Title).started = live.started
-        self.query_one(NowPanel).planned = None if live.started is None else live.started.planned_steps
-        self.query_one(ProgressLine).advance = live.advance
-        self.query_one(EventList).happenings = live.happenings
+        self._title.started = live.started
+        self._now.planned = None if live.started is None else live.started.planned_steps
+        self._progress.advance = live.advance
+        self._events.happenings = live.happenings
         self._draw_against_time()
-        self.query_one("#nyquist", Plot).display = bool(live.spectra.kept())
-        self.query_one("#nyquist", Plot).plan = figures.nyquist(live)
-        self.query_one("#per-cycle", Plot).plan = figures.per_cycle(live)
+        self._nyquist.display = bool(live.spectra.kept())
+        self._nyquist.plan = figures.nyquist(live)
+        self._per_cycle.plan = figures.per_cycle(live)
 
     def _draw_against_time(self) -> None:
-        self.query_one("#voltage", Plot).plan = figures.voltage(self._live, self.span)
-        self.query_one("#current", Plot).plan = figures.current(self._live, self.span)
+        self._voltage.plan = figures.voltage(self._live, self.span)
+        self._current.plan = figures.current(self._live, self.span)
