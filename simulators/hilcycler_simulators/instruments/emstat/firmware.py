@@ -79,6 +79,9 @@ UNKNOWN_REGISTER = 0x0004
 NO_SCRIPT = 0x000C
 NOT_MULTICHANNEL = 0x0048
 
+_ROUNDING: Second = 1e-9
+"""What is due at an instant is said at that instant, however the way there and back was rounded."""
+
 _RESUMES_AT_ONCE = 8
 _BREATH: Second = 1e-3
 
@@ -276,7 +279,7 @@ class EmStat:
         if self._pace is None:
             return math.inf
         clock, simulated = self._started
-        return simulated + (now - clock) * self._pace
+        return simulated + (now - clock) * self._pace + _ROUNDING
 
     def _run_on(self, now: Second) -> bool:
         """Say what is due, go on with the script, or obey a command; False if nothing is to be done yet."""
