@@ -11,11 +11,12 @@ done in columns run plainly, one by one. So the guess decides how fast this is, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -240,7 +241,7 @@ def _column(value: Value) -> _Col:
 class _Said:
     """A package at one place of the body: in which rows it was sent, and its columns."""
 
-    mask: Mask
+    mask: Mask | None
     columns: tuple[_Col, ...]
 
 
@@ -248,6 +249,7 @@ class _Sweep:
     """One execution of a body over `rows` rows, from guessed beginnings. Everything ends as columns.
 
     `exact` is the number of rows, from the first, in which nothing was met that columns cannot do.
+    A mask tells for which rows a statement runs; None is all of them.
     """
 
     def __init__(self, grid: Grid, variables: dict[str, _Col]) -> None:
@@ -259,65 +261,60 @@ class _Sweep:
         self.outcome: Outcome = GOES_ON
         self.added: dict[str, _Col] = {}
         self._timer = grid.timer
-        self._active: Mask = np.ones(self.rows, bool)
+        self._stopped: Mask | None = None  # rows left by breakloop or abort
         self._package: list[_Col] | None = None
         self._package_mask: Mask | None = None
 
     def run(self, body: tuple[Statement, ...]) -> None:
         with np.errstate(all="ignore"):
-            self._block(body, self._active)
+            self._block(body, None)
         if self._package is not None:
             self.exact = 0
 
-    def _refuse(self, mask: Mask) -> None:
+    def _refuse(self, mask: Mask | None) -> None:
         """The rows of `mask` do what cannot be done in columns."""
-        if mask.any():
+        if mask is None:
+            self.exact = 0
+        elif mask.any():
             self.exact = min(self.exact, int(np.argmax(mask)))
 
-    def _block(self, body: tuple[Statement, ...], mask: Mask) -> Mask:
-        """Run for the rows of `mask`; returns those still going on at its end."""
+    def _block(self, body: tuple[Statement, ...], mask: Mask | None) -> None:
+        """Run for the rows of `mask`, less those that are left on the way."""
         for statement in body:
+            stopped = self._stopped
             if isinstance(statement, If):
-                mask = self._if(statement, mask)
+                self._if(statement, mask)
             else:
                 assert isinstance(statement, Command)
-                mask = self._command(statement, mask)
-        return mask
+                self._command(statement, mask)
+            if self._stopped is not stopped:
+                assert self._stopped is not None
+                mask = ~self._stopped if mask is None else mask & ~self._stopped
 
-    def _if(self, statement: If, mask: Mask) -> Mask:
-        undecided, going_on = mask, np.zeros(self.rows, bool)
+    def _if(self, statement: If, mask: Mask | None) -> None:
+        undecided = mask
         for branch in statement.branches:
-            met = self._holds(branch.condition, undecided) & undecided
-            undecided = undecided & ~met
-            if met.any():
-                going_on |= self._block(branch.body, met)
-        if statement.otherwise and undecided.any():
-            undecided = self._block(statement.otherwise, undecided)
-        going_on |= undecided
-        # The same rows as before are the same mask: a package may span an `if`.
-        return mask if going_on.sum() == mask.sum() else going_on
+            met = self._holds(branch.condition, undecided)
+            how_many = np.count_nonzero(met)
+            if how_many == self.rows:
+                self._block(branch.body, None)
+                return
+            if how_many:
+                self._block(branch.body, met)
+            undecided = ~met if undecided is None else undecided & ~met
+        if statement.otherwise and (undecided is None or undecided.any()):
+            self._block(statement.otherwise, undecided)
 
-    def _holds(self, comparison: Comparison, mask: Mask) -> Mask:
+    def _holds(self, comparison: Comparison, mask: Mask | None) -> Mask:
+        """For which rows of `mask` the comparison holds."""
         left, right = self._value(comparison.left, mask), self._value(comparison.right, mask)
         if left is None or right is None:
             return np.zeros(self.rows, bool)
-        a, b = left.numbers, right.numbers
-        match comparison.operator:
-            case "==":
-                met = a == b
-            case "!=":
-                met = a != b
-            case "<":
-                met = a < b
-            case ">":
-                met = a > b
-            case "<=":
-                met = a <= b
-            case _:
-                met = a >= b
-        return cast("Mask", met) if isinstance(met, np.ndarray) else np.full(self.rows, met)
+        met = _COMPARE[comparison.operator](left.numbers, right.numbers)
+        everywhere: Mask = met if isinstance(met, np.ndarray) else np.full(self.rows, met)
+        return everywhere if mask is None else everywhere & mask
 
-    def _value(self, argument: Argument, mask: Mask) -> _Col | None:
+    def _value(self, argument: Argument, mask: Mask | None) -> _Col | None:
         if isinstance(argument, Literal):
             number = argument.mantissa if argument.is_integer else argument.value
             return _Col(number, argument.is_integer)
@@ -326,11 +323,10 @@ class _Sweep:
             self._refuse(mask)  # never written: a failure, which the plain run reports
         return found
 
-    def _command(self, command: Command, mask: Mask) -> Mask:
+    def _command(self, command: Command, mask: Mask | None) -> None:
         match command.name:
             case "breakloop" | "abort":
                 self._stop(BROKEN if command.name == "breakloop" else ABORTED, mask)
-                return np.zeros(self.rows, bool)
             case "pck_start" | "pck_add" | "pck_end":
                 self._pack(command, mask)
             case "timer_get":
@@ -350,18 +346,17 @@ class _Sweep:
                 pass
             case _:
                 self._refuse(mask)
-        return mask
 
-    def _stop(self, outcome: Outcome, mask: Mask) -> None:
-        if not mask.any():
-            return
+    def _stop(self, outcome: Outcome, mask: Mask | None) -> None:
         if self._package is not None:
             self._refuse(mask)
-        first = int(np.argmax(mask))
+        first = 0 if mask is None else int(np.argmax(mask))
         if first < self.stopped_at:
             self.stopped_at, self.outcome = first, outcome
+        leaving = np.ones(self.rows, bool) if mask is None else mask
+        self._stopped = leaving if self._stopped is None else self._stopped | leaving
 
-    def _pack(self, command: Command, mask: Mask) -> None:
+    def _pack(self, command: Command, mask: Mask | None) -> None:
         if command.name == "pck_start" and self._package is None:
             self._package, self._package_mask = [], mask
         elif self._package is None or mask is not self._package_mask:
@@ -374,7 +369,7 @@ class _Sweep:
                 self.said.append(_Said(mask, tuple(self._package)))
             self._package = None
 
-    def _arithmetic(self, command: Command, mask: Mask) -> None:
+    def _arithmetic(self, command: Command, mask: Mask | None) -> None:
         name = str(command.arguments[0])
         old, operand = self._value(command.arguments[0], mask), self._value(command.arguments[1], mask)
         if old is None or operand is None:
@@ -390,29 +385,46 @@ class _Sweep:
             case "mul_var" if not integer:
                 result = old.numbers * operand.numbers
             case "div_var" if not integer:
-                self._refuse(mask & np.asarray(operand.numbers == 0))
+                self._refuse_where(operand.numbers == 0, mask)
                 result = np.divide(old.numbers, operand.numbers)
             case _:
                 self._refuse(mask)
                 return
         if integer:
-            self._refuse(mask & np.asarray(np.abs(result) > _LARGEST_INTEGER))
-        self._store(name, replace(old, numbers=result, integer=integer), mask)
+            self._refuse_where(np.abs(result) > _LARGEST_INTEGER, mask)
+        self._store(name, _Col(result, integer, old.vartype, old.measured, old.status, old.ranges), mask)
 
-    def _store(self, name: str, new: _Col, mask: Mask) -> None:
-        old = self.variables.get(name)
-        if mask.all():
+    def _refuse_where(self, condition: Any, mask: Mask | None) -> None:  # noqa: ANN401  (a column or one bool)
+        if np.any(condition):
+            wrong = np.broadcast_to(condition, self.rows)
+            self._refuse(wrong if mask is None else wrong & mask)
+
+    def _store(self, name: str, new: _Col, mask: Mask | None) -> None:
+        if mask is None:
             self.variables[name] = new
             return
+        old = self.variables.get(name)
         if old is None or old.kind != new.kind:
             self._refuse(mask)
             return
-        self.variables[name] = replace(
-            old,
-            numbers=_merge(mask, new.numbers, old.numbers),
-            status=_merge(mask, new.status, old.status),
-            ranges=_merge(mask, new.ranges, old.ranges),
+        self.variables[name] = _Col(
+            _merge(mask, new.numbers, old.numbers),
+            old.integer,
+            old.vartype,
+            old.measured,
+            _merge(mask, new.status, old.status),
+            _merge(mask, new.ranges, old.ranges),
         )
+
+
+_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
 
 
 def _merge(mask: Mask, new: Any, old: Any) -> Any:  # noqa: ANN401  (columns or single numbers)
@@ -674,7 +686,7 @@ def _said(said: list[_Said], rows: int) -> list[_Block]:
 
 
 def _block(said: _Said, rows: int) -> _Block:
-    chosen = np.flatnonzero(said.mask[:rows])
+    chosen = np.arange(rows) if said.mask is None else np.flatnonzero(said.mask[:rows])
     k = len(said.columns)
     values, status, ranges = np.empty((len(chosen), k)), *np.zeros((2, len(chosen), k), np.uint8)
     for j, column in enumerate(said.columns):
