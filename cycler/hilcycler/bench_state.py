@@ -25,11 +25,17 @@ NAME: Final = "bench.sqlite"
 _APPLICATION_ID: Final = 0x4843_4253  # the letters HCBS
 _VERSION: Final = 1
 _START: Final = bytes(32)
-_TABLE: Final = """CREATE TABLE entry (
+_TABLES: Final = (
+    """CREATE TABLE entry (
   number INTEGER PRIMARY KEY, -- from 0, without gaps
   record TEXT NOT NULL,       -- JSON
   hash BLOB NOT NULL          -- SHA-256 over the previous hash, the number and the record
-) STRICT"""
+) STRICT""",
+    """CREATE TABLE head (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  hash BLOB NOT NULL          -- of the last entry, so that none can be missing at the end
+) STRICT""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,9 @@ class BenchState:
             for number, (_, head) in enumerate(self._chain(connection), start=1):  # noqa: B007
                 pass
             record = json.dumps(_plain(entry))
-            connection.execute(
-                "INSERT INTO entry VALUES (?, ?, ?)", (number, record, _hash(head, number, record))
-            )
+            head = _hash(head, number, record)
+            connection.execute("INSERT INTO entry VALUES (?, ?, ?)", (number, record, head))
+            connection.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (head,))
             connection.execute("COMMIT")
 
     def _chain(self, connection: sqlite3.Connection) -> Iterator[tuple[Latched | Reset, bytes]]:
@@ -111,6 +117,9 @@ class BenchState:
                 raise JournalError(f"{self.path}: entry {expected} is damaged or missing")
             head = proof
             yield _entry(json.loads(record)), head
+        last = connection.execute("SELECT hash FROM head").fetchone()
+        if head != (_START if last is None else last[0]):
+            raise JournalError(f"{self.path}: the last entries are damaged or missing")
 
     @contextmanager
     def _connection(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -123,7 +132,7 @@ class BenchState:
                 yield connection
             finally:
                 connection.close()
-        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+        except (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise JournalError(f"{self.path}: {doing} the latches: {error}") from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -134,7 +143,8 @@ class BenchState:
         if (application_id, version) == (0, 0):
             connection.execute("BEGIN IMMEDIATE")
             if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
-                connection.execute(_TABLE)
+                for table in _TABLES:
+                    connection.execute(table)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute("COMMIT")

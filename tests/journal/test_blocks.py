@@ -18,6 +18,8 @@ from hilcycler.journal.blocks import Keys, Rows, Span
 from hilcycler.journal.packing import Packed, Packer, Progress
 from hilcycler.records import SampleBlock
 
+FEW = settings(max_examples=40)
+
 ANY_FLOAT = st.floats(width=64)  # NaN, infinities, signed zeros and subnormals among them
 
 
@@ -48,11 +50,13 @@ def some_rows(draw: st.DrawFn, *, temperature: bool | None = None) -> Rows:
     return Rows(size, column, spans)
 
 
+@FEW
 @given(some_rows())
 def test_what_is_packed_comes_back(rows: Rows) -> None:
     assert same(blocks.unpack(blocks.pack(rows), rows.size), rows)
 
 
+@FEW
 @given(some_rows(), st.data())
 def test_cut_and_joined_is_as_before(rows: Rows, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, rows.size))
@@ -66,6 +70,7 @@ def test_any_other_bytes_are_an_error(data: bytes, rows: int) -> None:
         blocks.unpack(data, rows)
 
 
+@FEW
 @given(some_rows(), st.data())
 def test_a_changed_byte_is_an_error_or_unpacks_within_bounds(rows: Rows, data: st.DataObject) -> None:
     """The checksum would have told; here it was forged, and still nothing but JournalError comes."""
@@ -79,6 +84,7 @@ def test_a_changed_byte_is_an_error_or_unpacks_within_bounds(rows: Rows, data: s
     assert all(len(column) == rows.size for column in found.columns.values())
 
 
+@FEW
 @given(some_rows(), st.data())
 def test_the_checksum_notices_every_single_bit(rows: Rows, data: st.DataObject) -> None:
     packed = bytearray(blocks.pack(rows))
@@ -119,7 +125,7 @@ def test_samples_that_cannot_be_stored_are_refused(change: dict[str, Any], messa
         blocks.checked(SampleBlock(0, 1, 1, 0, columns))
 
 
-@settings(max_examples=60)
+@FEW
 @given(st.lists(some_rows(), max_size=12), st.data())
 def test_however_rows_come_the_blocks_hold_them_in_order(parts: list[Rows], data: st.DataObject) -> None:
     """Transactions of any size, with the bounds of blocks made small: the table holds what came."""

@@ -29,14 +29,14 @@ def test_a_power_cut_loses_nothing_acknowledged(tmp_path: Path) -> None:
     written.mkdir()
     bad = BadDisk(written, tmp_path)
     subprocess.run(
-        [sys.executable, journal_children.__file__, written, str(SEED), "150"],
+        [sys.executable, journal_children.__file__, "write", written, str(SEED), "150"],
         env=bad.environment,
         check=True,
     )
     notes = list(read_notes(bad.notes))
     assert sum(note.kind == "s" for note in notes) > 50, "the bad disk has not seen what it should"
     chance = random.Random(SEED)
-    for number in range(count("HILCYCLER_CUTS", 50)):
+    for number in range(count("HILCYCLER_CUTS", 25)):
         left = tmp_path / f"left-{number}"
         left.mkdir()
         promised = cut(notes[: chance.randrange(len(notes) + 1)], written, left, chance)

@@ -161,8 +161,11 @@ int ftruncate64(int file, off_t size) {
 int ftruncate(int file, off_t size) { return ftruncate64(file, size); }
 
 int unlink(const char *path) {
+    size_t length = strlen(path);
     pthread_mutex_lock(&guard);
     int done = real_unlink(path);
+    if (!done && orders && orders[WRITE_ERRNO] == ENOSPC && length > 8 && !strcmp(path + length - 8, ".reserve"))
+        orders[WRITE_ERRNO] = 0; /* there is room again */
     if (!done && ours(path))
         note('u', path, 0, NULL, 0);
     pthread_mutex_unlock(&guard);

@@ -1,22 +1,28 @@
 """What the journal's tests do in processes of their own, so that they can be killed or misled.
 
-`python journal_children.py FOLDER SEED RECORDS` writes the beginning of the endless run of that seed and,
-after each commit, notes in a file beside it how much was acknowledged.
+`write FOLDER SEED RECORDS` writes the beginning of the endless run of that seed and, after each commit,
+notes in a file beside it how much was acknowledged. `obey SETTINGS` does what it is told, line by line.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import struct
 import sys
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from hilcycler.clock import Stamp
-from hilcycler.journal import Journal, Settings, store
+from hilcycler.errors import JournalError
+from hilcycler.journal import DiskPolicy, Journal, Settings, open_run
 from hilcycler.journal.bench import example_header, example_samples, example_step
 from hilcycler.records import Note, OffState, Outcome, Record, RunEnded, SampleBlock, StepEnded
 from hilcycler.steps import StepResult
@@ -70,11 +76,11 @@ def write(folder: Path, seed: int, records: int) -> None:
 
 
 async def _write(folder: Path, seed: int, records: int) -> None:
-    store.FOLD_EVERY = 5  # type: ignore[misc]  # much folding, so that much can go wrong in it
+    settings = Settings(period=0.01, disk=DiskPolicy(fold_every=5))  # much folding, much that can go wrong
     chance = random.Random(seed + 1)
     notes = os.open(acknowledged_path(folder), os.O_WRONLY | os.O_CREAT, 0o644)
     events = 0
-    async with Journal.create(folder, RUN, Settings(period=0.01)) as journal:
+    async with Journal.create(folder, RUN, settings) as journal:
         for record, _ in zip(endless(seed), range(records), strict=False):
             journal.put(record)
             events += not isinstance(record, SampleBlock)
@@ -86,5 +92,79 @@ async def _write(folder: Path, seed: int, records: int) -> None:
         journal.put(the_end(journal.rows))
 
 
+def follow_all(path: Path, end: Connection) -> None:
+    """Follow the run at `path` to its end; tell how many looks it took and what was seen."""
+
+    async def follow() -> tuple[int, dict[str, Any], list[str]]:
+        looks = 0
+        parts: dict[str, list[Any]] = {}
+        kinds: list[str] = []
+        async for news in open_run(path).follow(every=0.01):
+            looks += 1
+            kinds += [event.kind for event in news.events]
+            for name, column in news.columns.items():
+                parts.setdefault(name, []).append(column)
+        return looks, {name: np.concatenate(columns) for name, columns in parts.items()}, kinds
+
+    end.send("following")
+    end.send(asyncio.run(follow()))
+
+
+class Obedient:
+    """A journal that a test tells what to do, in words; it answers each with a line of JSON."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self._told = told
+        self._warnings: list[str] = []
+
+    async def obey(self) -> None:
+        told = self._told
+        policy = DiskPolicy(
+            reserve=told.get("reserve", 1 << 16),
+            low=told.get("low", 0),
+            fallback=Path(told["fallback"]) if "fallback" in told else None,
+            fold_every=told.get("fold_every", 256),
+            warn=self._warnings.append,
+        )
+        settings = Settings(
+            period=3600.0, patience=told.get("patience", 60.0), ring=told.get("ring", 1 << 16), disk=policy
+        )
+        try:
+            async with Journal.create(Path(told["folder"]), RUN, settings) as journal:
+                self._answer("open")
+                while (order := await asyncio.to_thread(sys.stdin.readline)) not in ("", "leave\n"):
+                    await self._one(journal, order.split())
+        except JournalError as error:
+            self._answer(str(error))
+        else:
+            self._answer("left")
+
+    async def _one(self, journal: Journal, order: list[str]) -> None:
+        try:
+            match order:
+                case ["put", rows]:
+                    journal.put(example_samples(journal.rows, int(rows)))
+                case ["header"]:
+                    journal.put(example_header(RUN))
+                case ["note"]:
+                    journal.put(Note("", Stamp(0.0, 0.0)))
+                case ["end"]:
+                    journal.put(the_end(journal.rows))
+                case ["commit"]:
+                    await journal.commit()
+                case ["rescue", folder]:
+                    await journal.rescue(Path(folder))
+            self._answer("done")
+        except JournalError as error:
+            self._answer(str(error))
+
+    def _answer(self, words: str) -> None:
+        print(json.dumps([words, self._warnings]), flush=True)
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    match sys.argv[1:]:
+        case ["write", folder, seed, records]:
+            write(Path(folder), int(seed), int(records))
+        case ["obey", told]:
+            asyncio.run(Obedient(json.loads(told)).obey())

@@ -28,9 +28,6 @@ from hilcycler.journal.names import lock_path, reserve_path, segment_path
 from hilcycler.journal.schema import speaking
 from hilcycler.journal.sealing import complete
 
-FOLD_EVERY: Final = 256
-"""Transactions after which the log is folded into the file."""
-
 SLOW: Final = 5.0
 """A commit that takes longer than this many seconds is worth a warning."""
 
@@ -44,13 +41,14 @@ class DiskPolicy:
     """How a run's store treats its disk.
 
     `reserve`: bytes kept aside for the end of the run; 0: none. `low`: free bytes below which it
-    warns. `fallback`: a folder on another disk, for what the first one no longer takes. `warn` is
-    called in a writer thread.
+    warns. `fallback`: a folder on another disk, for what the first one no longer takes. `fold_every`:
+    transactions after which the log is folded into the file. `warn` is called in a writer thread.
     """
 
     reserve: int = 1 << 20
     low: int = 1 << 30
     fallback: Path | None = None
+    fold_every: int = 256
     warn: Callable[[str], None] = _log.warning
 
 
@@ -84,8 +82,7 @@ class Store:
         with self._turn:
             try:
                 if self._new:
-                    with speaking(self.path, "creating its folder"):
-                        self.path.parent.mkdir(parents=True, exist_ok=True)
+                    _prepare(self.path.parent)
                 self._lock(self.path)
                 if self._new:
                     _create(self.path)
@@ -113,7 +110,7 @@ class Store:
 
     def look_after(self) -> None:
         """Now and then: fold the log in, and see how much room there is. JournalError."""
-        if self._transactions % FOLD_EVERY:
+        if self._transactions % self._on.fold_every:
             return
         with self._turn:
             try:
@@ -181,6 +178,7 @@ class Store:
     def _go_on(self, entries: Sequence[Entry], folder: Path) -> None:
         was = self._writing().progress
         path = segment_path(folder, self.run, self._number + 1)
+        _prepare(folder)
         self._lock(path)
         _create(path)
         file = RunFile.create(path, proof.Segment(self.run, self._number + 1, was.rows, was.events, was.head))
@@ -215,6 +213,11 @@ class Store:
         with suppress(OSError):
             reserve_path(self.path).unlink(missing_ok=True)
         return True
+
+
+def _prepare(folder: Path) -> None:
+    with speaking(folder, "creating the folder"):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _create(path: Path) -> None:

@@ -61,9 +61,19 @@ def _prove_all(connection: sqlite3.Connection, path: Path) -> proof.Seal:
     """Our own tables first, then what SQLite says of pages that a walk through them does not pass."""
     check_tables(connection, path)
     found, seal = proof.prove(connection, path), proof.sealed(connection)
-    if seal is not None and seal != found:
-        raise Damage(path, "seal", 0, "the seal does not fit what is in the file")
+    if seal is not None:
+        if seal != found:
+            raise Damage(path, "seal", 0, "the seal does not fit what is in the file")
+        _check_length(connection, path)
     answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if answer != "ok":
         raise Damage(path, "structure", 0, f"the database is damaged: {answer}")
     return found
+
+
+def _check_length(connection: sqlite3.Connection, path: Path) -> None:
+    """SQLite forgives a last page that is cut off where nothing was in it; we do not."""
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    if path.stat().st_size != pages * size:
+        raise Damage(path, "structure", 0, f"{path.stat().st_size} bytes, {pages * size} were sealed")
