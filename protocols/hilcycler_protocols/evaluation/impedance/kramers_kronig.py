@@ -28,9 +28,13 @@ ACCEPTABLE: Final = 0.01
 SLOW_TO_FAST: Final = 2.0
 DRIFTED: Final = 0.01
 _FLOOR: Final = 5e-4
-"""Residuals below this are the model's: a Warburg tail goes on beyond its slowest element."""
+"""Residuals below this are the model's, not the cell's."""
 _END_POINTS: Final = 15
 _FEWEST: Final = 10
+_PER_DECADE: Final = 3.0
+_BEYOND: Final = 3.0
+"""The slowest element, in units of 1/omega_min: a blocking or Warburg tail goes on below the last point.
+With 1 such tails look like drift, with 10 drift looks like such a tail."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +59,9 @@ class KramersKronig:
         return any(flag.code == code for flag in self.flags)
 
 
-def lin_kk(spectrum: Spectrum, *, mu: float = MU, most: int = 60) -> KramersKronig:
+def lin_kk(spectrum: Spectrum, *, mu: float = MU) -> KramersKronig:
     """The test, with a series capacitance and an inductance so that both ends may leave the axis."""
+    most = len(spectrum)
     if len(spectrum) < _FEWEST:
         raise EvaluationRefused(
             Refusal.TOO_LITTLE_DATA, f"Kramers-Kronig needs {_FEWEST} frequencies, there are {len(spectrum)}"
@@ -64,7 +69,7 @@ def lin_kk(spectrum: Spectrum, *, mu: float = MU, most: int = 60) -> KramersKron
     omega, modulus = spectrum.omega, np.abs(spectrum.impedance)
     target = (spectrum.impedance / modulus).view(np.float64)
     elements, reached, residual = 0, 1.0, target
-    for elements in range(2, min(most, len(spectrum)) + 1):
+    for elements in range(_first(spectrum, most), most + 1):
         columns = _columns(omega, modulus, elements)
         norms = np.linalg.norm(columns, axis=1)
         weights = np.linalg.lstsq((columns / norms[:, None]).T, target, rcond=1e-12)[0] / norms
@@ -76,9 +81,15 @@ def lin_kk(spectrum: Spectrum, *, mu: float = MU, most: int = 60) -> KramersKron
     return _judged(spectrum, elements, reached, complex_residual)
 
 
+def _first(spectrum: Spectrum, most: int) -> int:
+    """Where M begins. Fewer elements cannot follow any cell, and mu of a bad fit means nothing."""
+    decades = math.log10(float(spectrum.frequency[0] / spectrum.frequency[-1]))
+    return max(2, min(round(_PER_DECADE * decades), most // 2))
+
+
 def _columns(omega: NDArray[np.float64], modulus: NDArray[np.float64], elements: int) -> NDArray[np.float64]:
     """R, L, C and the chain, (M + 3, 2N), weighted by modulus."""
-    taus = np.geomspace(1.0 / omega.max(), 1.0 / omega.min(), elements)
+    taus = np.geomspace(1.0 / omega.max(), _BEYOND / omega.min(), elements)
     rows = np.empty((elements + 3, len(omega)), dtype=np.complex128)
     rows[0], rows[1], rows[2] = 1.0, 1j * omega, 1.0 / (1j * omega)
     rows[3:] = 1.0 / (1.0 + 1j * taus[:, None] * omega)
