@@ -7,6 +7,7 @@ from hilcycler.journal.names import new_run_id, run_path
 from hilcycler.journal.reading import News, Run, State, open_run
 from hilcycler.journal.recovery import CutOff, ResumeState, resume_state
 from hilcycler.journal.runs import RunSummary, find_run, list_runs
+from hilcycler.journal.salvage import Salvaged, salvage
 from hilcycler.journal.sealing import seal
 from hilcycler.journal.store import DiskPolicy
 from hilcycler.journal.verification import Verdict, Verification, verify
@@ -21,6 +22,7 @@ __all__ = [
     "ResumeState",
     "Run",
     "RunSummary",
+    "Salvaged",
     "Settings",
     "State",
     "Verdict",
@@ -31,6 +33,7 @@ __all__ = [
     "open_run",
     "resume_state",
     "run_path",
+    "salvage",
     "seal",
     "verify",
 ]

@@ -83,15 +83,15 @@ def blocks(connection: sqlite3.Connection, path: Path, start: int) -> Iterator[t
         (start,),
     ):
         keys = Keys(*fields)
-        if keys.sequence != number:
-            raise _missing(path, number, keys.sequence)
-        if not _fits(keys, crc, data):
+        if not fits(keys, crc, data):
             raise Damage(path, "block", number, f"the block at sample {number} is damaged")
+        if keys.sequence != number:
+            raise missing(path, number, keys.sequence)
         yield keys, data
         number += keys.rows
     promised = checkpoint(connection, path).rows
     if number != promised:
-        raise _missing(path, number, promised)
+        raise missing(path, number, promised)
 
 
 def block_at(connection: sqlite3.Connection, path: Path, sequence: int) -> Keys:
@@ -101,7 +101,7 @@ def block_at(connection: sqlite3.Connection, path: Path, sequence: int) -> Keys:
         if sequence < keys.sequence + keys.rows:
             return keys
         break
-    raise _missing(path, sequence, sequence + 1)
+    raise missing(path, sequence, sequence + 1)
 
 
 def last_blocks(connection: sqlite3.Connection, path: Path, most: int) -> list[tuple[Keys, bytes]]:
@@ -131,7 +131,7 @@ def events(connection: sqlite3.Connection, path: Path, start: int) -> Iterator[c
         found = chain.Link(*row)
         if found.number != number:
             raise Damage(path, "event", number, f"events {number} to {found.number - 1} are missing")
-        if not _follows(head, found):
+        if not follows(head, found):
             raise Damage(path, "event", number, f"event {number} is damaged")
         yield found
         number, head = number + 1, found.hash
@@ -170,21 +170,24 @@ def ended(connection: sqlite3.Connection) -> bool:
     return last is not None and last[0] == "run-ended"
 
 
-def _fits(keys: Keys, crc: int, data: bytes) -> bool:
+def fits(keys: Keys, crc: int, data: bytes) -> bool:
+    """Whether a block is as it was written."""
     try:
         return checksum(keys, data) == crc
     except _WRONG:
         return False
 
 
-def _follows(head: bytes, found: chain.Link) -> bool:
+def follows(head: bytes, found: chain.Link) -> bool:
+    """Whether an event is the one written after the one whose hash is `head`."""
     try:
         return chain.link(head, *found[:4]) == found
     except _WRONG:
         return False
 
 
-def _missing(path: Path, start: int, stop: int) -> Damage:
+def missing(path: Path, start: int, stop: int) -> Damage:
+    """Samples `start` to `stop` (excluded) are not there."""
     if stop < start:
         return Damage(path, "checkpoint", start, f"samples from {stop} on are there twice or too many")
     return Damage(path, "block", start, f"samples {start} to {stop - 1} are missing")

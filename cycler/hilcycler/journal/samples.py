@@ -93,7 +93,7 @@ def after(pieces: Iterable[Piece], sequence: int, most: int) -> list[Stretch]:
 def gather(stretches: Sequence[Stretch], names: Sequence[str] | None, window: Window = ALWAYS) -> Columns:
     """The samples of `stretches` that lie in `window`; of all columns those that are there."""
     room = sum(stretch.stop - stretch.start for stretch in stretches)
-    gathered = _Gathered(names, room)
+    gathered = Gathered(names, room)
     for stretch in stretches:
         for keys, rows in _blocks(stretch, gathered.needed(window)):
             start, stop = max(stretch.start - keys.sequence, 0), min(stretch.stop - keys.sequence, rows.size)
@@ -106,7 +106,7 @@ def gather(stretches: Sequence[Stretch], names: Sequence[str] | None, window: Wi
     return gathered.columns()
 
 
-class _Gathered:
+class Gathered:
     """Arrays with room for so many rows, filled from the front."""
 
     def __init__(self, names: Sequence[str] | None, room: int) -> None:
