@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import assert_never
 
 from hilcycler.language.course import longest_of
@@ -216,15 +217,22 @@ def _sampling(sampling: Sampling) -> str:
 def _envelope(envelope: Envelope) -> str:
     open_ended = Envelope()
     parts = []
-    if envelope.voltage != open_ended.voltage:
-        parts.append(f"{_volt(envelope.voltage[0])} to {_volt(envelope.voltage[1])}")
-    if envelope.current != open_ended.current:
-        parts.append(f"{engineering(envelope.current[0], 'A')} to {engineering(envelope.current[1], 'A')}")
+    for unit, span, widest in (
+        ("V", envelope.voltage, open_ended.voltage),
+        ("A", envelope.current, open_ended.current),
+    ):
+        if span != widest:
+            parts.append(_span(*(engineering(value, unit) if isfinite(value) else "" for value in span)))
     if envelope.charge != open_ended.charge:
         parts.append(f"at most {_charge(envelope.charge)} a step")
     if envelope.temperature != open_ended.temperature:
-        parts.append(f"{_celsius(envelope.temperature[0])} to {_celsius(envelope.temperature[1])}")
+        low, high = envelope.temperature
+        parts.append(_span(_celsius(low) if low > 0.0 else "", _celsius(high) if isfinite(high) else ""))
     return ", ".join(parts)
+
+
+def _span(low: str, high: str) -> str:
+    return f"{low} to {high}" if low and high else f"above {low}" if low else f"below {high}"
 
 
 def _volt(value: Volt) -> str:

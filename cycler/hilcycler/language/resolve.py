@@ -76,10 +76,10 @@ class Resolver:
             return Envelope()
         open_ended = Envelope()
         return Envelope(
-            voltage=self._span(safety.voltage) or open_ended.voltage,
-            current=self._span(safety.current) or open_ended.current,
+            voltage=self._span(safety.voltage, open_ended.voltage),
+            current=self._span(safety.current, open_ended.current),
             charge=self.coulomb(safety.charge) if safety.charge else math.inf,
-            temperature=self._span(safety.temperature) or open_ended.temperature,
+            temperature=self._span(safety.temperature, open_ended.temperature),
         )
 
     def sampling(self, record: models.Record | None, default: models.Record | None) -> Sampling:
@@ -153,12 +153,13 @@ class Resolver:
             scale = self._need(self.cell.area, "area", written)
         return written.value.rms * scale
 
-    def _span(self, span: Span | None) -> tuple[float, float] | None:
+    def _span(self, span: Span | None, otherwise: tuple[float, float]) -> tuple[float, float]:
         if span is None:
-            return None
-        low, high = self._scaled_or_rate(span.low), self._scaled_or_rate(span.high)
+            return otherwise
+        low = self._scaled_or_rate(span.low) if span.low else otherwise[0]
+        high = self._scaled_or_rate(span.high) if span.high else otherwise[1]
         if not low < high and self.complete:
-            self.fault(span.low.where, f"'{span}' is empty; expected the lower value first")
+            self.fault(span.where, f"'{span}' is empty; expected the lower value first")
         return low, high
 
     def _scaled_or_rate(self, written: Written) -> float:

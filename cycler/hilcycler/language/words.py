@@ -53,13 +53,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`LOW to HIGH`."""
+    """`LOW to HIGH`; None where it is open."""
 
-    low: Written
-    high: Written
+    text: str
+    low: Written | None
+    high: Written | None
+    where: Where = field(default=NOWHERE, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.low} to {self.high}"
+        return self.text
 
 
 GoalKind: TypeAlias = Literal[
@@ -176,16 +178,20 @@ class Of(Reader):
 
 @dataclass(frozen=True)
 class SpanOf(Reader):
-    """`LOW to HIGH`, each a quantity of one of `dimensions`."""
+    """`LOW to HIGH`, `above LOW` or `below HIGH`, each a quantity of one of `dimensions`."""
 
     dimensions: tuple[Dimension, ...]
 
     def read(self, text: str, where: Where) -> Span:
+        end = Of(self.dimensions, sign="any")
+        side, _, limit = text.partition(" ")
+        if side in {"above", "below"}:
+            written = end.read(limit.strip(), where)
+            return Span(text, written, None, where) if side == "above" else Span(text, None, written, where)
         low, to, high = text.partition(" to ")
         if not to:
             raise QuantityError(f"{shown(text)} is no range; expected {self._wanted()}")
-        end = Of(self.dimensions, sign="any")
-        return Span(end.read(low.strip(), where), end.read(high.strip(), where))
+        return Span(text, end.read(low.strip(), where), end.read(high.strip(), where), where)
 
     def _wanted(self) -> str:
         example = self.dimensions[0].example.split(",")[0]
@@ -193,7 +199,8 @@ class SpanOf(Reader):
 
     def schema(self) -> dict[str, Any]:
         example = self.dimensions[0].example.split(",")[0]
-        return {"type": "string", "pattern": r".+ to .+|^\$", "examples": [f"-{example} to {example}"]}
+        pattern = r".+ to .+|^(above|below) .+|^\$"
+        return {"type": "string", "pattern": pattern, "examples": [f"-{example} to {example}"]}
 
 
 @dataclass(frozen=True)
