@@ -1,0 +1,129 @@
+"""How each dialect says what a driver needs. The driver speaks to this, and to no header itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hilcycler.errors import WireError
+from hilcycler_drivers.keithley.wire import vocabulary as v
+from hilcycler_drivers.keithley.wire.models import Dialect, Model
+from hilcycler_drivers.keithley.wire.scpi import Header, reading
+
+OVERVOLTAGE_STEPS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its command, the value sent, and what reading it back must show."""
+
+    header: Header
+    value: str
+    shows: float | str | None
+
+    @property
+    def command(self) -> str:
+        return f"{self.header.text} {self.value}"
+
+    @property
+    def question(self) -> str:
+        return f"{self.header.text}?"
+
+    def shown_by(self, reply: str) -> bool:
+        """Whether `reply` to the question confirms the setting."""
+        if self.shows is None:
+            return True
+        if isinstance(self.shows, str):
+            return reply.strip().strip('"').upper().startswith(self.shows)
+        return abs(reading(reply) - self.shows) <= 1e-4 * abs(self.shows) + 1e-12
+
+
+def numeric(header: Header, value: float) -> Setting:
+    return Setting(header, f"{value:.9g}", value)
+
+
+def switch(header: Header, *, on: bool) -> Setting:
+    return Setting(header, "ON" if on else "OFF", "1" if on else "0")
+
+
+def off_states(model: Model) -> list[Setting]:
+    """High impedance when off: in the factory's NORMal state an output that is off discharges the cell."""
+    if model.dialect is Dialect.LEGACY:
+        return [Setting(v.OFF_STATE_2400, "HIMP", "HIMP")]
+    return [Setting(v.OFF_STATE_CURRENT, "HIMP", "HIMP"), Setting(v.OFF_STATE_VOLTAGE, "HIMP", "HIMP")]
+
+
+def wiring(model: Model) -> list[Setting]:
+    """Four wires. Changing it opens the output, so it is set before anything is switched on."""
+    if model.dialect is Dialect.LEGACY:
+        return [switch(v.FOUR_WIRE_2400, on=True)]
+    return [switch(v.SENSE_VOLTAGE_FOUR_WIRE, on=True), switch(v.SENSE_CURRENT_FOUR_WIRE, on=True)]
+
+
+def current_source(
+    model: Model, current_range: float, voltage_limit: float, voltage_range: float
+) -> list[Setting]:
+    """Source current at 0 A, with the voltage limit behind it, and measure voltage."""
+    settings = [
+        Setting(v.SOURCE_FUNCTION, "CURR", "CURR"),
+        numeric(v.CURRENT_RANGE, current_range),
+        numeric(v.CURRENT, 0.0),
+    ]
+    if model.dialect is Dialect.LEGACY:
+        return [
+            *settings,
+            numeric(v.VOLTAGE_PROTECTION_2400, voltage_limit),
+            Setting(v.ELEMENTS_2400, "VOLT, CURR", None),
+        ]
+    return [
+        *settings,
+        numeric(v.VOLTAGE_LIMIT, voltage_limit),
+        Setting(v.CURRENT_READ_BACK, "ON", None),
+        Setting(v.SENSE_FUNCTION, '"VOLT"', "VOLT"),
+        numeric(v.SENSE_VOLTAGE_RANGE, voltage_range),
+    ]
+
+
+def voltage_source(model: Model, voltage: float, current_limit: float) -> list[Setting]:
+    """Source voltage with the current limited, and measure current."""
+    settings = [Setting(v.SOURCE_FUNCTION, "VOLT", "VOLT"), numeric(v.VOLTAGE, voltage)]
+    if model.dialect is Dialect.LEGACY:
+        return [
+            *settings,
+            numeric(v.CURRENT_PROTECTION_2400, current_limit),
+            Setting(v.ELEMENTS_2400, "VOLT, CURR", None),
+        ]
+    return [
+        *settings,
+        numeric(v.CURRENT_LIMIT, current_limit),
+        Setting(v.VOLTAGE_READ_BACK, "ON", None),
+        Setting(v.SENSE_FUNCTION, '"CURR"', "CURR"),
+    ]
+
+
+def overvoltage(model: Model, voltage: float) -> list[Setting]:
+    """The next step of the source's own overvoltage protection above `voltage`."""
+    if model.dialect is Dialect.LEGACY:
+        return []
+    step = next((each for each in OVERVOLTAGE_STEPS if each >= voltage), None)
+    return [] if step is None else [Setting(v.OVERVOLTAGE, f"PROT{step}", f"PROT{step}")]
+
+
+def read_both(model: Model) -> str:
+    """The question for voltage and current at once, measured once and told twice.
+
+    A reading has no checksum, and one that has lost its sign on the way is still a reading.
+    """
+    elements = "" if model.dialect is Dialect.LEGACY else ' "defbuffer1", SOUR, READ'
+    return f"{v.READ.text}?{elements};{v.FETCH.text}?{elements}"
+
+
+def both(model: Model, function: str, reply: str) -> tuple[float, float]:
+    """Voltage and current from the reply; WireError unless it is the same two numbers twice."""
+    once, _, again = reply.partition(";")
+    parts = once.split(",")
+    if once != again or len(parts) != 2:
+        raise WireError(f"expected two readings, told twice alike, got {reply[:80]!r}")
+    first, second = reading(parts[0]), reading(parts[1])
+    if model.dialect is Dialect.LEGACY or function == "VOLT":
+        return first, second  # VOLT, CURR of a 2400; SOUR (volts), READ (amperes) of the others
+    return second, first

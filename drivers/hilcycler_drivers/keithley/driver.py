@@ -1,0 +1,286 @@
+"""The channel of a Keithley SMU: the host samples and decides; OFF goes out before anything else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from hilcycler.channel import Activity, Capabilities, CurrentRange, HostDeath, Measured, Mode
+from hilcycler.errors import CyclerError, InstrumentError, LinkLost, StepRefused, WrongInstrument
+from hilcycler.links import Connect
+from hilcycler.protocol import Envelope
+from hilcycler.quantities import Ampere, Second, Volt
+from hilcycler.records import Instrument, OffState
+from hilcycler.steps import (
+    ConstantCurrent,
+    ConstantCurrentConstantVoltage,
+    ConstantVoltage,
+    CyclicVoltammetry,
+    LinearSweep,
+    Rest,
+    Step,
+)
+from hilcycler_drivers.keithley import dialect
+from hilcycler_drivers.keithley.session import Session
+from hilcycler_drivers.keithley.wire import vocabulary as v
+from hilcycler_drivers.keithley.wire.models import Dialect, Model, model_of
+from hilcycler_drivers.software_steps import Reading, Stepping
+from hilcycler_drivers.software_steps.stepping import drive, refuse_unless_software
+
+FASTEST: Final[Second] = 0.05
+"""1 PLC at 50 Hz, the round of a query and room for a late timer."""
+WINDOW: Final[tuple[Volt, Volt]] = (-20.0, 20.0)
+SAFE_WITHIN: Final[Second] = 3.0
+OFF_CURRENT: Final = 1e-3
+"""An output that is off passes less than this share of the smallest range that holds the set-point."""
+
+HOST_DEATH: Final = HostDeath(
+    "it holds the last set-point for ever, within the limits that were loaded into it", holds_for_ever=True
+)
+TECHNIQUES: Final = frozenset(
+    {Rest, ConstantCurrent, ConstantVoltage, ConstantCurrentConstantVoltage, LinearSweep, CyclicVoltammetry}
+)
+
+
+@asynccontextmanager
+async def open_keithley(connect: Connect) -> AsyncIterator[Keithley]:
+    """Connect, identify, and see that an output that is off is really disconnected."""
+    channel = Keithley(connect)
+    try:
+        await channel.connect()
+        yield channel
+    finally:
+        await channel.aclose()
+
+
+class Keithley:
+    """See hilcycler.channel.Channel; also the Source that software steps run on."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._session: Session | None = None
+        self._model: Model | None = None
+        self._instrument = Instrument("keithley", "unknown", "", "")
+        self._function = ""
+        self._range = 0
+        self._step: tuple[Step, Envelope] | None = None
+
+    # --- opening and closing
+
+    async def connect(self) -> None:
+        """Open the link, identify, set and verify the off state. The output is left as it is."""
+        await self.aclose()
+        session = Session(await self._connect())
+        self._session = session
+        model, serial, firmware = model_of(await session.ask(v.IDENTITY.text + "?"))
+        if model is None:
+            raise WrongInstrument(f"{session.name}: what answers is no Keithley SMU that we know")
+        if model.dialect is Dialect.MODERN:
+            language = (await session.ask(v.LANGUAGE.text + "?")).strip().upper()
+            if language != "SCPI":
+                raise WrongInstrument(
+                    f"{session.name} speaks {language}; set its command set to SCPI (menu, settings) and restart it"
+                )
+        instrument = Instrument("keithley", model.name, serial, firmware, simulated=serial.startswith("SIM"))
+        if self._instrument.serial and instrument != self._instrument:
+            raise WrongInstrument(f"{session.name}: {instrument} answers instead of {self._instrument}")
+        self._model, self._instrument = model, instrument
+        await session.tell(v.CLEAR.text)
+        await session.set(dialect.off_states(model))
+
+    async def aclose(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.aclose()
+
+    def _trusted(self) -> Session:
+        if self._session is None or not self._session.trusted:
+            raise LinkLost("the connection is lost, or cannot be trusted since an earlier error")
+        return self._session
+
+    @property
+    def _known(self) -> Model:
+        if self._model is None:
+            raise LinkLost("not identified yet")
+        return self._model
+
+    # --- what it can do
+
+    @property
+    def instrument(self) -> Instrument:
+        return self._instrument
+
+    @property
+    def capabilities(self) -> Capabilities:
+        model = self._known
+        _, usual = model.voltage_range(2.0)
+        return Capabilities(
+            mode=Mode.HOST_STEPPED,
+            techniques=TECHNIQUES,
+            voltage=WINDOW,
+            voltage_gain=usual.gain,
+            voltage_offset=usual.offset,
+            current_ranges=tuple(
+                CurrentRange(at, each.full_scale, each.gain, each.offset)
+                for at, each in enumerate(model.current)
+            ),
+            fastest_sampling=FASTEST,
+            turnaround=0.0,
+            host_death=HOST_DEATH,
+        )
+
+    def check(self, step: Step, envelope: Envelope) -> None:
+        """See Channel."""
+        refuse_unless_software(step)
+        low, high = envelope.voltage
+        if not (WINDOW[0] <= low and high <= WINDOW[1]):
+            raise StepRefused(
+                f"safety limits {low:g} V to {high:g} V lie outside {WINDOW[0]:g} V to {WINDOW[1]:g} V"
+            )
+        current = getattr(step, "current", 0.0)
+        if abs(current) > self._known.most_current:
+            raise StepRefused(
+                f"{current:g} A: a {self._known.name} sources at most {self._known.most_current:g} A"
+            )
+        sampling = getattr(step, "sampling", None)
+        if sampling is not None and sampling.every is not None and sampling.every < FASTEST:
+            raise StepRefused(
+                f"a sample every {sampling.every:g} s was asked for; this channel delivers one every {FASTEST:g} s at best"
+            )
+
+    # --- running a step
+
+    async def start(self, step: Step, envelope: Envelope) -> None:
+        """See Channel."""
+        self.check(step, envelope)
+        await drive(self, step, envelope)
+        self._step = (step, envelope)
+
+    async def records(self) -> AsyncIterator[Measured]:
+        """See Channel."""
+        if self._step is None:
+            raise InstrumentError("no step is running")
+        (step, envelope), self._step = self._step, None
+        async for measured in Stepping(self, FASTEST).run(step, envelope):
+            yield measured
+
+    async def adopt(self, step: Step, envelope: Envelope) -> bool:  # noqa: ARG002
+        """Nothing goes on by itself here: a step that lost its host is a set-point that was held."""
+        return False
+
+    async def state(self) -> Activity:
+        """See Channel."""
+        try:
+            return Activity.RUNNING if await self._is_on(self._trusted()) else Activity.IDLE
+        except CyclerError:
+            return Activity.UNKNOWN
+
+    # --- Source
+
+    async def rest(self) -> str:
+        """0 A with the output on: a relay that opens at every rest wears out, and measures nothing."""
+        _, smallest = self._known.current_range(1e-6)
+        envelope = Envelope(voltage=WINDOW)
+        await self._source_current(0.0, smallest.full_scale, envelope)
+        return f"0 A with the output on, to within {smallest.offset:g} A"
+
+    async def drive_current(self, current: Ampere, envelope: Envelope) -> None:
+        """See Source."""
+        _, needed = self._known.current_range(current)
+        await self._source_current(current, needed.full_scale, envelope)
+
+    async def _source_current(self, current: Ampere, full_scale: Ampere, envelope: Envelope) -> None:
+        session, model = self._trusted(), self._known
+        limit = _limit(envelope)
+        self._range, _ = model.current_range(full_scale)
+        _, seen = model.voltage_range(limit)
+        if not await self._driving(session, "CURR"):
+            await session.set(dialect.wiring(model))
+            await session.set(dialect.overvoltage(model, limit))
+            await session.set(dialect.current_source(model, full_scale, limit, seen.full_scale))
+            await self._switch_on(session, "CURR")
+        else:
+            # The range first: a level beyond the present range would be refused.
+            await session.set([dialect.numeric(v.CURRENT_RANGE, full_scale)])
+        await session.set([dialect.numeric(v.CURRENT, current)])
+
+    async def drive_voltage(self, voltage: Volt, most: Ampere, envelope: Envelope) -> None:
+        """See Source."""
+        session, model = self._trusted(), self._known
+        self._range, _ = model.current_range(most)
+        if await self._driving(session, "VOLT"):
+            await session.set([dialect.numeric(v.VOLTAGE, voltage)])
+            return
+        await session.set(dialect.wiring(model))
+        await session.set(dialect.overvoltage(model, _limit(envelope)))
+        await session.set(dialect.voltage_source(model, voltage, min(most, model.most_current)))
+        await self._switch_on(session, "VOLT")
+
+    async def _driving(self, session: Session, function: str) -> bool:
+        return self._function == function and await self._is_on(session)
+
+    async def _switch_on(self, session: Session, function: str) -> None:
+        await session.set(dialect.off_states(self._known))
+        await session.set([dialect.switch(v.OUTPUT, on=True)])
+        self._function = function
+
+    async def measure(self) -> Reading:
+        """See Source."""
+        reply = await self._trusted().ask(dialect.read_both(self._known))
+        voltage, current = dialect.both(self._known, self._function, reply)
+        return Reading(voltage, current, self._range)
+
+    async def off(self) -> None:
+        """See Source."""
+        self._function = ""
+        await self._trusted().off()
+
+    # --- switching off
+
+    async def safe(self) -> OffState:
+        """See Channel: OFF, asked back, and no current seen; once more over a fresh link if need be."""
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(SAFE_WITHIN):
+                    if await self._proved_off():
+                        return OffState.OFF
+            except (CyclerError, TimeoutError):
+                pass
+            try:
+                async with asyncio.timeout(SAFE_WITHIN):
+                    await self.connect()
+            except (CyclerError, TimeoutError):
+                continue
+        return OffState.UNCONFIRMED
+
+    async def _proved_off(self) -> bool:
+        session, model = self._trusted(), self._known
+        self._function, self._step = "", None
+        await session.off()
+        if await self._is_on(session):
+            return False
+        await session.tell(v.CURRENT.text + " 0")
+        if model.dialect is Dialect.LEGACY:
+            return True  # it refuses to measure with its output off
+        reply = await session.ask(dialect.read_both(model))
+        _, current = dialect.both(model, await session.ask(v.SOURCE_FUNCTION.text + "?"), reply)
+        return abs(current) <= max(OFF_CURRENT * model.current[self._range].full_scale, 1e-7)
+
+    async def _is_on(self, session: Session) -> bool:
+        reply = (await session.ask(v.OUTPUT.text + "?")).strip()
+        if reply not in {"0", "1"}:
+            raise InstrumentError(f"{session.name}: {reply[:40]!r} is no state of an output")
+        return reply == "1"
+
+
+def _limit(envelope: Envelope) -> Volt:
+    """The instrument's own voltage limit: just outside the envelope, and above the cell's voltage.
+
+    Below it, the SMU would clamp to its limit and draw whatever current that takes.
+    """
+    return max(abs(envelope.voltage[0]), abs(envelope.voltage[1])) + v.LIMIT_MARGIN
+
+
+__all__ = ["Keithley", "open_keithley"]

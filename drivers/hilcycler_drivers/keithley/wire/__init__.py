@@ -1,0 +1,1 @@
+"""What travels to and from a Keithley SMU: headers, models, readings. Pure; both ends use it."""

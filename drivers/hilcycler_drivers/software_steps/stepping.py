@@ -1,0 +1,277 @@
+"""One step on a source that sets and measures: a grid that does not drift, and OFF before all else.
+
+The order within a sample is the safety of the cell: measure, compare with the envelope, and if it is
+outside switch off at once; only then is anything integrated, judged, recorded or handed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from hilcycler.channel import ConditionMet, EnvelopeCrossed, Measured, Samples
+from hilcycler.clock import loop_time
+from hilcycler.errors import StepRefused
+from hilcycler.protocol import Envelope, Violation, ends_of
+from hilcycler.quantities import Ampere, Second, Volt
+from hilcycler.records import Status
+from hilcycler.steps import (
+    ConstantCurrent,
+    ConstantCurrentConstantVoltage,
+    ConstantVoltage,
+    CyclicVoltammetry,
+    LinearSweep,
+    Rest,
+    Sampling,
+    Step,
+)
+from hilcycler_drivers.software_steps.judging import Ends
+
+HAND_OVER: Second = 1.0
+"""Samples are handed on in blocks of about this long: often enough for a display, seldom enough to
+cost nothing."""
+STUCK_AFTER = 10
+"""So many identical readings of a noisy converter while current flows mean that it is stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measurement, volts and amperes at the same instant as nearly as the instrument can."""
+
+    voltage: Volt
+    current: Ampere
+    range: int = 0
+    status: int = 0
+
+
+class Source(Protocol):
+    """An instrument that sets and measures. Every method has its own deadline and read-back."""
+
+    async def rest(self) -> str:
+        """Disconnect (or hold zero current) and say which, in words, with what it costs in charge."""
+        ...
+
+    async def drive_current(self, current: Ampere, envelope: Envelope) -> None:
+        """Source `current`, with the instrument's own voltage limit just outside the envelope."""
+        ...
+
+    async def drive_voltage(self, voltage: Volt, most: Ampere, envelope: Envelope) -> None:
+        """Source `voltage` with the current limited to `most` (magnitude); no gap if it is driving already."""
+        ...
+
+    async def measure(self) -> Reading:
+        """Both quantities now."""
+        ...
+
+    async def off(self) -> None:
+        """Send OFF, the bytes made ready long before; reading back is the caller's next concern."""
+        ...
+
+
+class Stepping:
+    """Runs one step at a time on a source."""
+
+    def __init__(self, source: Source, fastest: Second) -> None:
+        self._source, self._fastest = source, fastest
+
+    async def run(self, step: Step, envelope: Envelope) -> AsyncIterator[Measured]:
+        """What the step measures, then how it ended. The source is already driving."""
+        plan = _Plan(step, envelope, self._fastest)
+        ends = Ends(ends_of(step))
+        rows = _Rows(plan.sampling)
+        began = loop_time()
+        charge = last = 0.0
+        stuck = _Stuck(driven=not isinstance(step, Rest))
+        number, foreseen = 0, math.inf
+        while True:
+            on_grid = (number + 1) * plan.period
+            due = min(on_grid, foreseen)
+            if plan.over(due):
+                yield rows.block()
+                yield ConditionMet(None, plan.length)
+                return
+            await plan.advance(self._source, due)
+            await asyncio.sleep(max(began + due - loop_time(), 0.0))
+            reading = await self._source.measure()
+            now = loop_time() - began
+            violation = _outside(reading, envelope) or stuck.check(reading)
+            if violation is None and not abs(charge + reading.current * (now - last)) <= envelope.charge:
+                violation = Violation("charge", charge, -envelope.charge, envelope.charge)
+            if violation is not None:
+                await self._source.off()
+                rows.add(now, reading, late=False, keep=True)
+                yield rows.block()
+                yield EnvelopeCrossed(violation, now)
+                return
+            charge, last = charge + reading.current * (now - last), now
+            end = ends.met(now, reading.voltage, reading.current, charge)
+            rows.add(now, reading, late=now - due > plan.period, keep=end is not None or number == 0)
+            if end is not None:
+                yield rows.block()
+                yield ConditionMet(end, now)
+                return
+            if len(rows) and (number == 0 or rows.span >= HAND_OVER):
+                yield rows.block()
+                rows.clear()
+            foreseen = ends.foreseen(now, reading.current, charge)
+            if due == on_grid:
+                number = max(number + 1, int(now / plan.period))  # what was missed stays missed
+
+
+def refuse_unless_software(step: Step) -> None:
+    """StepRefused for steps that setting and measuring cannot do."""
+    if not isinstance(
+        step,
+        Rest
+        | ConstantCurrent
+        | ConstantVoltage
+        | ConstantCurrentConstantVoltage
+        | LinearSweep
+        | CyclicVoltammetry,
+    ):
+        raise StepRefused(f"{step.kind}: this instrument sets and measures; it cannot do that")
+
+
+async def drive(source: Source, step: Step, envelope: Envelope) -> None:
+    """Energise for `step`: its first set-point, with the instrument's own limits behind it."""
+    most = max(abs(envelope.current[0]), abs(envelope.current[1]))
+    match step:
+        case Rest():
+            await source.rest()
+        case ConstantCurrent(current):
+            await source.drive_current(current, envelope)
+        case ConstantCurrentConstantVoltage(current, voltage):
+            # The voltage is sourced from the start and the current limited: no hand-over, no gap.
+            await source.drive_voltage(voltage, abs(current), envelope)
+        case ConstantVoltage(voltage):
+            await source.drive_voltage(voltage, most, envelope)
+        case LinearSweep(start=start) | CyclicVoltammetry(start=start):
+            await source.drive_voltage(start, most, envelope)
+        case _:
+            refuse_unless_software(step)
+
+
+def _outside(reading: Reading, envelope: Envelope) -> Violation | None:
+    """Written so that NaN is outside."""
+    low, high = envelope.voltage
+    if not low <= reading.voltage <= high:
+        return Violation("voltage", reading.voltage, low, high)
+    low, high = envelope.current
+    if not low <= reading.current <= high:
+        return Violation("current", reading.current, low, high)
+    return None
+
+
+class _Stuck:
+    """A converter that repeats itself to the last digit while current flows is not measuring."""
+
+    def __init__(self, *, driven: bool) -> None:
+        self._driven, self._last, self._same = driven, (math.nan, math.nan), 0
+
+    def check(self, reading: Reading) -> Violation | None:
+        seen = (reading.voltage, reading.current)
+        self._same = self._same + 1 if self._driven and seen == self._last else 0
+        self._last = seen
+        if self._same < STUCK_AFTER:
+            return None
+        return Violation("identical readings in a row", float(self._same), 0.0, float(STUCK_AFTER - 1))
+
+
+class _Plan:
+    """The grid of a step and, for sweeps, the set-point at each instant."""
+
+    def __init__(self, step: Step, envelope: Envelope, fastest: Second) -> None:
+        self._most = max(abs(envelope.current[0]), abs(envelope.current[1]))
+        self._envelope = envelope
+        self.sampling = getattr(step, "sampling", Sampling(every=None))
+        self._corners: tuple[Volt, ...] = ()
+        self.length: Second = math.inf
+        match step:
+            case LinearSweep():
+                self._corners, rate, height = (step.start, step.stop), step.rate, step.step
+            case CyclicVoltammetry():
+                scan = (step.first_vertex, step.second_vertex, step.start)
+                self._corners, rate, height = (step.start, *scan * step.scans), step.rate, step.step
+            case _:
+                self.period = max(self.sampling.decide, fastest)
+                return
+        self.period = height / rate
+        if self.period < fastest:
+            raise StepRefused(
+                f"{step.kind} at {rate:g} V/s in steps of {height:g} V needs a sample every {self.period:g} s; "
+                f"the fastest this channel can is {fastest:g} s"
+            )
+        self._rate = rate
+        self.length = sum(abs(b - a) for a, b in zip(self._corners, self._corners[1:], strict=False)) / rate
+
+    def over(self, time: Second) -> bool:
+        return time > self.length * (1.0 + 1e-9)
+
+    async def advance(self, source: Source, time: Second) -> None:
+        """Set what is to be set until `time`; nothing for steps with one set-point."""
+        if self._corners:
+            await source.drive_voltage(self._at(time), self._most, self._envelope)
+
+    def _at(self, time: Second) -> Volt:
+        left = time * self._rate
+        for a, b in zip(self._corners, self._corners[1:], strict=False):
+            if left <= abs(b - a):
+                return a + math.copysign(left, b - a)
+            left -= abs(b - a)
+        return self._corners[-1]
+
+
+class _Rows:
+    """Samples to be handed on: those that the recording rule keeps."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._rule = sampling
+        self._held: list[tuple[Second, Volt, Ampere, int, int]] = []
+        self._last: tuple[Second, Volt, Ampere] | None = None
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def span(self) -> Second:
+        return self._held[-1][0] - self._held[0][0] if self._held else 0.0
+
+    def add(self, time: Second, reading: Reading, *, late: bool, keep: bool) -> None:
+        if not (keep or self._due(time, reading)):
+            return
+        status = reading.status | (Status.TIMING_MISSED if late else 0)
+        self._held.append((time, reading.voltage, reading.current, reading.range, int(status)))
+        self._last = (time, reading.voltage, reading.current)
+
+    def _due(self, time: Second, reading: Reading) -> bool:
+        rule = self._rule
+        if self._last is None or (
+            rule.every is None and rule.voltage_change is None and rule.current_change is None
+        ):
+            return True
+        since, voltage, current = self._last
+        return (
+            (rule.every is not None and time - since >= rule.every * (1.0 - 1e-6))
+            or (rule.voltage_change is not None and abs(reading.voltage - voltage) >= rule.voltage_change)
+            or (rule.current_change is not None and abs(reading.current - current) >= rule.current_change)
+        )
+
+    def clear(self) -> None:
+        self._held = []
+
+    def block(self) -> Samples:
+        columns = list(zip(*self._held, strict=True)) or [()] * 5
+        return Samples(
+            {
+                "step_time": np.array(columns[0], np.float64),
+                "voltage": np.array(columns[1], np.float64),
+                "current": np.array(columns[2], np.float64),
+                "range": np.array(columns[3], np.uint8),
+                "status": np.array(columns[4], np.uint8),
+            }
+        )

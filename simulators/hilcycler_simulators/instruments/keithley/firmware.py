@@ -1,0 +1,211 @@
+"""The firmware of a simulated 2450, 2460, 2461 or 2400: commands in, settings, readings and errors out.
+
+A host-stepped instrument lives in real time: `now` is the caller's clock, `pace` simulated seconds
+pass for each of its seconds. A reading takes its conversion time, and says nothing until then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hilcycler.errors import WireError
+from hilcycler.quantities import Second
+from hilcycler_drivers.keithley.wire.models import Dialect, Model
+from hilcycler_drivers.keithley.wire.scpi import Lines, Unit, units
+from hilcycler_simulators.cells.terminals import SimulatedCell
+from hilcycler_simulators.instruments.keithley.commands import COMMANDS
+from hilcycler_simulators.instruments.keithley.source import Output
+
+LINE_HZ = 50.0
+OVERHEAD: Second = 0.0015
+"""Per reading, beside the integration itself: settling and the round through the trigger model."""
+_QUEUE = 32
+
+
+@dataclass
+class Smu:
+    """One instrument with a cell on its terminals; a `serving.Device`."""
+
+    model: Model
+    cell: SimulatedCell
+    seed: int = 1
+    pace: float = 1.0
+    language: str = "SCPI"
+    sense: str = "CURR"
+    nplc: float = 1.0
+    four_wire: bool = False
+    terminals: str = "FRON"
+    voltage_range: float = 20.0
+    overvoltage: str = "NONE"
+    elements: list[str] = field(default_factory=list)
+    last: tuple[float, float] = (math.nan, math.nan)
+    output: Output = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.output = Output(self.model, self.cell)
+        self._chance = np.random.Generator(np.random.Philox(self.seed))
+        self._gain = {q: self._chance.uniform(-0.5, 0.5) for q in ("current", "voltage")}
+        self._lines = Lines()
+        self._errors: deque[tuple[int, str]] = deque()
+        self._waiting: deque[tuple[Second, bytes]] = deque()
+        self._clock: Second | None = None
+        self._busy: Second = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        self.output.reset()
+        self.sense = "VOLT" if self.model.dialect is Dialect.LEGACY else "CURR"
+        self.nplc = 1.0
+        self.four_wire = False
+        self.terminals = "FRON"
+        self.voltage_range = 20.0
+        self.overvoltage = "NONE"
+        self.elements = ["VOLT", "CURR", "RES", "TIME", "STAT"]
+
+    # --- serving.Device -----------------------------------------------------------------------
+
+    def present(self, now: Second) -> bool:  # noqa: ARG002
+        return True
+
+    def connected(self, now: Second) -> None:
+        self._pass(now)
+        self._lines.clear()
+
+    def disconnected(self, now: Second) -> None:
+        """Its client is gone; the output stays as it is. That is the danger of these instruments."""
+        self._pass(now)
+        self._waiting.clear()
+
+    def feed(self, data: bytes, now: Second) -> None:
+        self._pass(now)
+        self._busy = max(self._busy, now)
+        try:
+            lines = self._lines.feed(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        except WireError as error:
+            self.fail(-101, f"Invalid character; {error}")
+            return
+        for line in lines:
+            replies = self._message(line)
+            if replies:
+                self._waiting.append((self._busy, ";".join(replies).encode("ascii") + b"\n"))
+
+    def emit(self, now: Second) -> bytes:
+        self._pass(now)
+        said = b""
+        while self._waiting and self._waiting[0][0] <= now:
+            said += self._waiting.popleft()[1]
+        return said
+
+    def due(self) -> Second:
+        return self._waiting[0][0] if self._waiting else math.inf
+
+    def _pass(self, now: Second) -> None:
+        if self._clock is not None and now > self._clock:
+            self.output.let_pass((now - self._clock) * self.pace)
+        if self._clock is None or now > self._clock:
+            self._clock = now
+
+    # --- messages -----------------------------------------------------------------------------
+
+    def _message(self, line: str) -> list[str]:
+        replies: list[str] = []
+        try:
+            for unit in units(line):
+                reply = self._unit(unit)
+                if reply is not None:
+                    replies.append(reply)
+        except WireError as error:
+            self.fail(-113 if "header" in str(error) else -102, str(error))
+        return replies
+
+    def _unit(self, unit: Unit) -> str | None:
+        for header, answer in COMMANDS[self.model.dialect]:
+            if header.matches(unit.header):
+                return answer(self, unit)
+        self.fail(-113, "Undefined header")
+        return None
+
+    def fail(self, code: int, text: str) -> None:
+        if len(self._errors) >= _QUEUE:
+            self._errors[-1] = (-350, "Queue overflow")
+            return
+        self._errors.append((code, text))
+
+    def next_error(self) -> str:
+        code, text = self._errors.popleft() if self._errors else (0, "No error")
+        if self.model.dialect is Dialect.LEGACY:
+            return f'{code},"{text}"'
+        return f'{code},"{text};{int(code != 0)};0 0"'
+
+    @property
+    def error_count(self) -> int:
+        return len(self._errors)
+
+    def clear_errors(self) -> None:
+        self._errors.clear()
+
+    # --- settings with consequences -----------------------------------------------------------
+
+    def set_function(self, function: str) -> None:
+        """Changing what is sourced opens the output relay."""
+        if function not in {"CURR", "VOLT"}:
+            self.fail(-224, "Illegal parameter value")
+            return
+        if function != self.output.function:
+            self.output.on = False
+        self.output.function = function
+
+    def set_four_wire(self, on: bool) -> None:  # noqa: FBT001  (a setting)
+        """Changing the wiring opens the output relay."""
+        if on != self.four_wire:
+            self.output.on = False
+        self.four_wire = on
+
+    def set_level(self, unit: Unit, name: str, most: float) -> None:
+        """A source level; out of range is an error and changes nothing."""
+        value = unit.number()
+        if abs(value) > most:
+            self.fail(-222, "Data out of range")
+            return
+        setattr(self.output, name, value)
+
+    # --- readings -----------------------------------------------------------------------------
+
+    def measure(self) -> tuple[float, float]:
+        """Voltage and current as converted: by range, with the instrument's errors and noise.
+
+        Over range is infinite. Takes the conversion time.
+        """
+        taken = self.nplc / LINE_HZ + OVERHEAD
+        self._busy += taken / self.pace
+        self.output.look()
+        if not self.output.connected:
+            self.output.cell_voltage = self.output.cell_current = 0.0  # the sense leads are open too
+        current = self.output.cell_current
+        voltage = self.output.cell_voltage + (0.0 if self.four_wire else current * self.output.lead)
+        _, i_range = self.model.current_range(
+            current if self.output.function == "VOLT" else self.output.current
+        )
+        _, v_range = self.model.voltage_range(self.voltage_range if self.sense == "VOLT" else voltage)
+        self.last = (
+            self._converted(voltage, v_range.full_scale, v_range.gain, v_range.offset, "voltage"),
+            self._converted(current, i_range.full_scale, i_range.gain, i_range.offset, "current"),
+        )
+        return self.last
+
+    def _converted(self, value: float, full_scale: float, gain: float, offset: float, quantity: str) -> float:
+        if abs(value) > 1.05 * full_scale:
+            return math.inf
+        off = self._gain[quantity]
+        noise = float(self._chance.standard_normal()) * 1e-6 * full_scale / math.sqrt(max(self.nplc, 0.01))
+        step = full_scale * 1e-6
+        return round((value * (1.0 + off * gain) + off * offset + noise) / step) * step
+
+    @property
+    def seconds(self) -> Second:
+        """Its own clock, for time stamps."""
+        return (self._clock or 0.0) * self.pace

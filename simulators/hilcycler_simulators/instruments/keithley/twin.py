@@ -1,0 +1,60 @@
+"""Simulated Keithley SMUs with a simulated cell: what the entry point `keithley` offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from hilcycler.cell import Cell
+from hilcycler.errors import RequestError
+from hilcycler.links import Link
+from hilcycler.twin import TwinRequest
+from hilcycler_drivers.keithley.wire.models import MODELS
+from hilcycler_simulators.cells import catalogue
+from hilcycler_simulators.instruments.keithley.firmware import Smu
+from hilcycler_simulators.serving import DirectLink, Port, listen
+
+
+class KeithleyTwin:
+    """One simulated instrument with one cell on it; see `hilcycler.twin.Twin`."""
+
+    def __init__(self, smu: Smu) -> None:
+        self.smu = smu
+        self._port = Port(smu, f"twin:{smu.model.name}")
+
+    @property
+    def cell(self) -> Cell:
+        return self.smu.cell.label
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        return self.smu.cell.truth
+
+    async def connect(self) -> Link:
+        return DirectLink(self._port)
+
+    def listen(self, where: str) -> AbstractAsyncContextManager[str]:
+        return listen(self._port, where)
+
+
+class KeithleyFamily:
+    """See `hilcycler.twin.TwinFamily`. A host-stepped instrument keeps real time: `pace` is 1 if not given."""
+
+    driver = "keithley"
+
+    @property
+    def models(self) -> Sequence[str]:
+        return tuple(f"keithley-{name}" for name in MODELS)
+
+    def make(self, request: TwinRequest) -> KeithleyTwin:
+        model = MODELS.get(request.model.removeprefix("keithley-"))
+        if model is None:
+            raise RequestError(f"no Keithley model {request.model!r}; there are {', '.join(self.models)}")
+        if request.pace is not None and not 0.0 < request.pace < float("inf"):
+            raise RequestError(f"a pace of {request.pace:g} simulated seconds per second; expected above 0")
+        cell = catalogue.make(request.cell, request.seed)
+        return KeithleyTwin(Smu(model, cell, request.seed, request.pace or 1.0))
+
+
+twin = KeithleyFamily()
