@@ -1,0 +1,232 @@
+"""The driver against the simulated SMU, whole runs in virtual time, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from spine import make_twin, on_memory, order
+
+from hilcycler import registry
+from hilcycler.clock import loop_time
+from hilcycler.errors import InstrumentError, LinkTimeout, StepRefused, WireError, WrongInstrument
+from hilcycler.journal import Run, Settings, open_run
+from hilcycler.links import Link
+from hilcycler.protocol import Envelope
+from hilcycler.records import OffState, Outcome, StepEnded, Tripped
+from hilcycler.service.foreground import perform
+from hilcycler.steps import ConstantCurrent, End, PotentiostaticImpedance, Sampling, TimeReached
+from hilcycler_drivers.keithley.driver import Keithley
+from hilcycler_drivers.keithley.wire.models import MODELS
+from hilcycler_simulators.cells import catalogue
+from hilcycler_simulators.instruments.keithley import KeithleyTwin
+from hilcycler_simulators.instruments.keithley.firmware import Smu
+from hilcycler_simulators.virtual_time import run
+
+T = TypeVar("T")
+LIMITS = Envelope(voltage=(-1.0, 1.0), current=(-0.01, 0.01))
+SHORT = """
+protocol: two half-cycles and a hold
+safety: {voltage: -1 V to 1 V, current: -10 mA to 10 mA, charge: 2 mAh}
+record: {every: 10 s}
+steps:
+  - rest: {for: 1 min}
+  - plate: {current: 1 mA/cm2, until: {charge: 0.1 mAh/cm2}}
+  - strip: {current: 1 mA/cm2, until: {charge: 0.1 mAh/cm2}}
+  - constant voltage: {voltage: 10 mV, for: 2 min}
+"""
+
+
+def smu(model: str = "2450") -> KeithleyTwin:
+    return KeithleyTwin(Smu(MODELS[model], catalogue.make("li-li/bn-pp", 1)))
+
+
+def talk(conversation: Callable[[Keithley, KeithleyTwin], Awaitable[T]], model: str = "2450") -> T:
+    async def main() -> T:
+        twin = smu(model)
+        channel = Keithley(twin.connect)
+        await channel.connect()
+        try:
+            return await conversation(channel, twin)
+        finally:
+            await channel.aclose()
+
+    return run(main())
+
+
+def whole_run(twin: KeithleyTwin, folder: Path, text: str = SHORT) -> Run:
+    async def main() -> Path:
+        wanted = replace(order(make_twin(), twin.connect, folder, text), driver=registry.driver("keithley"))
+        return (await perform(wanted, settings=Settings(inline=True))).path
+
+    return open_run(run(main()))
+
+
+@pytest.mark.parametrize("model", ["2450", "2461", "2400"])
+def test_a_protocol_runs_and_passes_the_charge_that_was_asked_for(model: str, tmp_path: Path) -> None:
+    found = whole_run(smu(model), tmp_path)
+    assert found.ended is not None
+    assert (found.ended.outcome, found.ended.off) == (Outcome.COMPLETED, OffState.OFF)
+    rest, plate, strip, hold = [each.result for each in found.events() if isinstance(each, StepEnded)]
+    asked = 0.1 * 1.131e-3 * 3600.0
+    assert plate.charge == pytest.approx(-asked, rel=2e-3)
+    assert strip.charge == pytest.approx(asked, rel=2e-3)
+    assert rest.elapsed == pytest.approx(60.0, abs=0.1)
+    assert hold.last_voltage == pytest.approx(0.010, abs=1e-3)
+    assert plate.last_voltage is not None
+    assert plate.last_voltage < 0.0
+
+
+def test_both_instruments_tell_the_same_story_of_one_cell(tmp_path: Path) -> None:
+    (tmp_path / "smu").mkdir()
+    (tmp_path / "potentiostat").mkdir()
+    steps = {}
+    for name, found in (
+        ("smu", whole_run(smu(), tmp_path / "smu")),
+        ("potentiostat", open_run(on_memory(make_twin(), tmp_path / "potentiostat", SHORT).path)),
+    ):
+        steps[name] = [each.result for each in found.events() if isinstance(each, StepEnded)]
+    for one, other in zip(steps["smu"][1:3], steps["potentiostat"][1:3], strict=True):
+        assert one.last_voltage is not None
+        assert other.last_voltage is not None
+        assert abs(one.last_voltage - other.last_voltage) < 1e-3
+        assert one.charge == pytest.approx(other.charge, rel=2e-3)
+
+
+def test_off_means_disconnected_before_a_cell_is_energised() -> None:
+    async def conversation(channel: Keithley, twin: KeithleyTwin) -> dict[str, str]:
+        return dict(twin.smu.output.off_state)
+
+    assert talk(conversation) == {"CURR": "HIMP", "VOLT": "HIMP"}
+
+
+def test_the_instruments_own_limit_stands_outside_the_envelope_before_the_output_goes_on() -> None:
+    async def conversation(channel: Keithley, twin: KeithleyTwin) -> tuple[float, float, bool]:
+        await channel.start(ConstantCurrent(-1e-3, (End(TimeReached(10.0)),)), LIMITS)
+        assert twin.smu.output.on
+        state = twin.smu.output.voltage_limit, twin.smu.output.current, twin.smu.four_wire
+        assert await channel.safe() is OffState.OFF
+        assert not twin.smu.output.on
+        return state
+
+    limit, current, four_wire = talk(conversation)
+    assert limit == pytest.approx(1.05)
+    assert (current, four_wire) == (-1e-3, True)
+
+
+@pytest.mark.parametrize("model", ["2450", "2400"])
+def test_beyond_the_envelope_off_is_the_next_thing_the_instrument_hears(model: str, tmp_path: Path) -> None:
+    twin = smu(model)
+    heard: list[str] = []
+    original = twin.smu._message
+
+    def listening(line: str) -> list[str]:
+        heard.append(line)
+        return original(line)
+
+    twin.smu._message = listening  # type: ignore[method-assign]
+    found = whole_run(twin, tmp_path, SHORT.replace("-1 V to 1 V", "-1 V to 15 mV"))
+    assert found.ended is not None
+    assert (found.ended.outcome, found.ended.off) == (Outcome.TRIPPED, OffState.OFF)
+    (tripped,) = [each for each in found.events() if isinstance(each, Tripped)]
+    assert tripped.seen_by == "instrument" or tripped.violation.quantity == "voltage"
+    last_reading = max(at for at, line in enumerate(heard[:-4]) if line.startswith(":READ"))
+    assert ":OUTP OFF" in heard[last_reading : last_reading + 3]
+
+
+def test_an_output_that_does_not_obey_is_unconfirmed() -> None:
+    async def conversation(channel: Keithley, twin: KeithleyTwin) -> OffState:
+        await channel.start(ConstantCurrent(-1e-3, (End(TimeReached(10.0)),)), LIMITS)
+        twin.smu.output.stuck_at = -1e-3
+        return await channel.safe()
+
+    assert talk(conversation) is OffState.UNCONFIRMED
+
+
+def test_another_command_set_is_refused_with_what_to_do() -> None:
+    async def main() -> None:
+        twin = smu()
+        twin.smu.language = "TSP"
+        with pytest.raises(WrongInstrument, match="set its command set to SCPI"):
+            await Keithley(twin.connect).connect()
+
+    run(main())
+
+
+def test_what_it_cannot_do_is_refused_with_the_limit() -> None:
+    async def conversation(channel: Keithley, twin: KeithleyTwin) -> None:
+        ends = (End(TimeReached(10.0)),)
+        with pytest.raises(StepRefused, match=r"at most 1\.05 A"):
+            channel.check(ConstantCurrent(2.0, ends), LIMITS)
+        with pytest.raises(StepRefused, match="sets and measures"):
+            channel.check(PotentiostaticImpedance(0.01, 1e5, 0.1), LIMITS)
+        with pytest.raises(StepRefused, match=r"every 0\.001 s"):
+            channel.check(ConstantCurrent(1e-3, ends, Sampling(0.001, 0.001)), LIMITS)
+
+    talk(conversation)
+
+
+class Tampering:
+    """A link that drops one byte of what the instrument says, or says it late."""
+
+    def __init__(self, link: Link, drop: int = -1, late: float = 0.0) -> None:
+        self._link, self._drop, self._late = link, drop, late
+        self._seen = 0
+        self.name = "tampering"
+
+    async def send(self, data: bytes) -> None:
+        await self._link.send(data)
+
+    async def receive(self, deadline: float) -> bytes:
+        data = await self._link.receive(deadline)
+        at, self._seen = self._drop - self._seen, self._seen + len(data)
+        if 0 <= at < len(data):
+            data = data[:at] + data[at + 1 :]
+        if self._late and self._seen > 400:
+            await asyncio.sleep(self._late)
+            if loop_time() > deadline:
+                raise LinkTimeout("late")
+        return data or await self.receive(deadline)
+
+    async def aclose(self) -> None:
+        await self._link.aclose()
+
+
+def test_no_dropped_byte_makes_a_wrong_value() -> None:
+    """Each single byte of the answers to a start and ten readings, exhaustively."""
+
+    async def readings(drop: int) -> tuple[list[tuple[float, float]], int, bool]:
+        twin = smu()
+        links: list[Tampering] = []
+
+        async def connect() -> Link:
+            links.append(Tampering(await twin.connect(), drop if not links else -1))
+            return links[-1]
+
+        channel = Keithley(connect)
+        seen = []
+        try:
+            await channel.connect()
+            await channel.drive_current(-1e-3, LIMITS)
+            for _ in range(3):
+                await asyncio.sleep(1.0)
+                reading = await channel.measure()
+                seen.append((round(reading.voltage, 5), round(reading.current, 7)))
+        except (WireError, LinkTimeout, InstrumentError, WrongInstrument):
+            pass
+        assert await channel.safe() is OffState.OFF
+        await channel.aclose()
+        return seen, links[0]._seen, twin.smu.output.on
+
+    truth, length, _ = run(readings(-1))
+    assert len(truth) == 3
+    for drop in range(length):
+        seen, _, on = run(readings(drop))
+        assert not on
+        for one, other in zip(seen, truth, strict=False):
+            assert one[0] == pytest.approx(other[0], abs=2e-4), drop
+            assert one[1] == pytest.approx(other[1], abs=2e-6), drop
