@@ -18,7 +18,10 @@ _LATE: Final = 1.5
 """How much later than planned a sample may be. A package that was lost doubles a distance in time."""
 
 _COARSE: Final[Second] = 134_217.0
-"""Beyond this the instrument writes whole seconds, and two samples may bear one time."""
+"""Beyond this the instrument writes whole seconds, and several samples may bear one time."""
+
+_APART: Final[Second] = 1e-3
+"""By which such samples are told apart, in their order."""
 
 
 class Stream:
@@ -38,10 +41,15 @@ class Stream:
     def take(self, packages: Packages) -> list[Samples] | list[Impedance]:
         """WireError if the packages are not those of this program, or some are lost or doubled."""
         self._check_columns(packages)
-        self._check_times(packages.values[:, 0])
+        times = packages.values[:, 0]
+        self._check_times(times)
         self._rows += len(packages)
-        self.last_time = float(packages.values[-1, 0])
-        return [self._samples(packages)] if self._program.columns[1] == VOLTAGE else _spectrum(packages)
+        if self._program.columns[1] != VOLTAGE:
+            self.last_time = float(times[-1])
+            return _spectrum(packages)
+        apart = self._tell_apart(times)
+        self.last_time = float(apart[-1])
+        return [self._samples(packages, apart)]
 
     def finish(self, elapsed: Second | None) -> Second:
         """How long the step lasted, `elapsed` if known; WireError if the last packages are missing."""
@@ -65,7 +73,7 @@ class Stream:
     def _check_times(self, times: NDArray[np.float64]) -> None:
         """Written so that NaN is refused."""
         before = np.concatenate(([self.last_time], times[:-1]))
-        fits = (times > before) | (times >= _COARSE) & (times == before)
+        fits = (times > before) | (times >= _COARSE) & (times > before - 1.0)
         fits &= times - before <= _LATE * self._program.silence
         if self._rows == 0:
             # The first sample is always sent, and may be taken at once.
@@ -77,7 +85,16 @@ class Stream:
                 f"data packages are lost or out of order: {times[at]:g} s follows upon {before[at]:g} s"
             )
 
-    def _samples(self, packages: Packages) -> Samples:
+    def _tell_apart(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Strictly increasing, where whole seconds were written for less."""
+        if times[-1] < _COARSE:
+            return times.copy()
+        apart, last = times.tolist(), self.last_time if self._rows > len(times) else -1.0
+        for row, time in enumerate(apart):
+            last = apart[row] = max(time, last + _APART)
+        return np.array(apart)
+
+    def _samples(self, packages: Packages, times: NDArray[np.float64]) -> Samples:
         n, k = packages.values.shape
         voltage = packages.values[:, 1].copy()
         current, ranges = np.zeros(n), np.zeros(n, np.uint8)
@@ -90,7 +107,7 @@ class Stream:
         self.last_voltage, self.last_current = float(voltage[-1]), float(current[-1])
         return Samples(
             {
-                "step_time": packages.values[:, 0].copy(),
+                "step_time": times,
                 "voltage": voltage,
                 "current": current,
                 "range": ranges,

@@ -6,12 +6,15 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from hilcycler.channel import Activity, ConditionMet, Measured, Samples
+from hilcycler.channel import Activity, ConditionMet, EnvelopeCrossed, Measured, Samples
 from hilcycler.clock import loop_time
 from hilcycler.errors import (
     CyclerError,
@@ -37,7 +40,26 @@ from hilcycler.steps import (
 )
 from hilcycler.twin import TwinRequest
 from hilcycler_drivers.emstat import driver
-from hilcycler_drivers.emstat.driver import EmStat, open_emstat
+from hilcycler_drivers.emstat.driver import CONNECT_WITHIN, PAUSES, SAFE_WITHIN, EmStat, open_emstat
+from hilcycler_simulators.cells import catalogue
+from hilcycler_simulators.faults import (
+    At,
+    Deaf,
+    Delayed,
+    Dropped,
+    Duplicated,
+    Fault,
+    FirmwareError,
+    FlowControl,
+    Garbage,
+    HalfLine,
+    NotANumber,
+    OpenLead,
+    Reboot,
+    RunTogether,
+    Stalled,
+    Unplugged,
+)
 from hilcycler_simulators.instruments.emstat import EmStatTwin
 from hilcycler_simulators.instruments.emstat import twin as family
 from hilcycler_simulators.virtual_time import run
@@ -381,19 +403,21 @@ def test_no_single_byte_makes_a_wrong_value(change: Callable[[bytes], bytes]) ->
 # --- the instrument -------------------------------------------------------------------------
 
 
+def faulty(*faults: Fault, pace: float | None = None) -> Line:
+    return Line(EmStatTwin(catalogue.make("li-li/bn-pp", 1), faults=faults, pace=pace))
+
+
 def test_a_critical_overload_leaves_the_cell_on_and_safe_turns_it_off() -> None:
     async def work(channel: EmStat, line: Line) -> None:
-        firmware = line.twin.firmware
-        firmware.at_package(7, lambda now: firmware.fail(0x0032, now))
         await channel.start(HOUR, ENVELOPE)
         with pytest.raises(InstrumentError, match="critical cell overload") as raised:
             [each async for each in channel.records()]
         assert raised.value.code == 0x0032
-        assert line.twin.unit.cell_is_on
+        assert line.twin.energised
         assert await channel.safe() is OffState.OFF
-        assert not line.twin.unit.cell_is_on
+        assert not line.twin.energised
 
-    bench(work)
+    bench(work, faulty(FirmwareError(At(1, 7), 0x0032)))
 
 
 def test_a_stuck_relay_is_off_unconfirmed() -> None:
@@ -405,16 +429,89 @@ def test_a_stuck_relay_is_off_unconfirmed() -> None:
     bench(work)
 
 
-def test_a_reboot_in_the_middle_of_a_step() -> None:
+@pytest.mark.parametrize("pace", [None, 10.0])
+def test_a_reboot_in_the_middle_of_a_step(pace: float | None) -> None:
     async def work(channel: EmStat, line: Line) -> None:
-        firmware = line.twin.firmware
-        firmware.at_package(3000, lambda now: firmware.cut_power())
         await channel.start(replace(HOUR, sampling=Sampling(1.0, 1.0)), ENVELOPE)
-        with pytest.raises(LinkTimeout):
+        with pytest.raises(LinkLost):
             [each async for each in channel.records()]
         assert await channel.safe() is OffState.OFF
 
-    bench(work)
+    bench(work, faulty(Reboot(At(1, 3000)), pace=pace))
+
+
+def test_a_reading_that_is_no_number_ends_the_step_inside_the_instrument() -> None:
+    async def work(channel: EmStat, line: Line) -> list[Measured]:
+        return await run_step(channel)
+
+    crossed = bench(work, faulty(NotANumber(33)))[-1]
+    assert isinstance(crossed, EnvelopeCrossed)
+    assert (crossed.violation.quantity, crossed.elapsed) == ("voltage", 34.0)
+    assert np.isnan(crossed.violation.value)
+
+
+def test_a_lead_that_comes_off_trips() -> None:
+    async def work(channel: EmStat, line: Line) -> list[Measured]:
+        return await run_step(channel)
+
+    crossed = bench(work, faulty(OpenLead(20.0)))[-1]
+    assert isinstance(crossed, EnvelopeCrossed)
+    assert crossed.violation.quantity == "voltage"
+
+
+@cache
+def _undisturbed() -> list[tuple[float, ...]]:
+    return _rows(_one_run(lambda data: data)[0])
+
+
+instants = st.builds(At, st.just(1), st.integers(0, 8))
+positions = st.integers(0, 900)
+faults = st.one_of(
+    st.builds(Garbage, positions, st.integers(1, 40)),
+    st.builds(Dropped, positions, st.integers(1, 60)),
+    st.builds(Duplicated, positions, st.integers(1, 60)),
+    st.builds(Delayed, positions, st.floats(0.1, 30.0)),
+    st.builds(HalfLine, st.integers(0, 30)),
+    st.builds(FlowControl, st.integers(1, 50)),
+    st.just(RunTogether()),
+    st.builds(Stalled, positions, st.sampled_from([1.0, 10.0, 60.0, 1e6])),
+    st.builds(Unplugged, positions, st.sampled_from([1.0, 10.0, 60.0, 1e6])),
+    st.builds(FirmwareError, instants, st.sampled_from([0x0032, 0x0010, 0x7FFF])),
+    st.builds(Reboot, instants),
+    st.builds(Deaf, st.floats(0.05, 0.149)),
+)
+
+
+@given(st.lists(faults, min_size=1, max_size=2), st.sampled_from([None, 1.0]))
+@settings(max_examples=int(os.environ.get("HILCYCLER_EXAMPLES", "40")), deadline=None)
+def test_whatever_happens_ends_in_one_error_and_off_means_off(wrong: list[Fault], pace: float | None) -> None:
+    """What was measured before is true; `safe` is bounded in time and never says off of what is on."""
+
+    async def main() -> list[Measured]:
+        twin = EmStatTwin(catalogue.make("li-li/bn-pp", 1), faults=wrong, pace=pace)
+        found: list[Measured] = []
+        try:
+            async with open_emstat(twin.connect) as channel:
+                try:
+                    await channel.start(SHORT, ENVELOPE)
+                    async for each in channel.records():
+                        found.append(each)  # noqa: PERF401  (what came before an error counts)
+                except CyclerError:
+                    begun = loop_time()
+                    if await channel.safe() is OffState.OFF:
+                        assert not twin.energised
+                    assert loop_time() - begun <= sum(PAUSES) + len(PAUSES) * (SAFE_WITHIN + CONNECT_WITHIN)
+                else:
+                    assert not twin.energised
+        except CyclerError:
+            pass
+        return found
+
+    true = _undisturbed()
+    found = run(main())
+    assert _rows(found) == true[: len(_rows(found))]
+    if found and isinstance(found[-1], ConditionMet):
+        assert len(_rows(found)) == len(true)
 
 
 def test_somebody_else_aborts_the_script() -> None:

@@ -30,7 +30,7 @@ from hilcycler_drivers.emstat.wire.script import (
     print_script,
 )
 
-law = settings(max_examples=int(os.environ.get("HILCYCLER_EXAMPLES", "100")), deadline=None)
+law = settings(max_examples=int(os.environ.get("HILCYCLER_EXAMPLES", "50")), deadline=None)
 
 NAMES = ("a", "b", "c", "voltage", "x_1")
 PLAIN = sorted(
@@ -90,7 +90,7 @@ DECLARATIONS: tuple[Statement, ...] = (
 )
 scripts = st.builds(
     lambda body, finished: Script((*DECLARATIONS, *body), finished),
-    bodies(3, measuring=False),
+    bodies(2, measuring=False),
     bodies(1, measuring=False).filter(bool),
 )
 

@@ -7,6 +7,7 @@ Both decoders are total: any bytes, in any chunks, become messages; what is not 
 becomes `Unreadable` (from an instrument) or `Unknown` (from a host). Their memory is bounded.
 """
 
+from hilcycler_drivers.emstat.wire.encoding import encode
 from hilcycler_drivers.emstat.wire.messages import (
     Abort,
     AbortLoop,
@@ -46,7 +47,6 @@ from hilcycler_drivers.emstat.wire.messages import (
     Unknown,
     Unreadable,
     WriteRegister,
-    encode,
 )
 from hilcycler_drivers.emstat.wire.replies import ReplyDecoder
 from hilcycler_drivers.emstat.wire.requests import RequestDecoder

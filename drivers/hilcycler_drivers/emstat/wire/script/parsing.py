@@ -1,279 +1,40 @@
-"""MethodSCRIPT as a tree: parse and print. The driver prints what the instrument's side parses.
+"""Lines to a tree, with the syntax errors of the instrument where the instrument puts them.
 
-    Script        = statements [ "on_finished:" statements ]
-    statement     = Command | MeasureLoop | Loop | If
-    argument      = Variable | Literal | VarType | Quoted
-
-One command a line; a blank line ends the script, so none is ever printed. A literal has no decimal
-point and no exponent: 1.5 is `1500m`. Which commands exist, and what they take, is `SIGNATURES`.
-Numbers of lines count from 1, the first after the `e`; a column points just past the token.
+Lines count from 1, the first after the `e`; a column points just past the token.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Final, TypeAlias, assert_never
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from hilcycler.errors import WireError
-from hilcycler_drivers.emstat.wire.packages import PREFIXES, prefix_factor
 from hilcycler_drivers.emstat.wire.requests import LARGEST_SCRIPT, LONGEST_LINE
-
-# --- the tree -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable, or one element of an array."""
-
-    name: str
-    index: Variable | Literal | None = None
-
-    def __str__(self) -> str:
-        return self.name if self.index is None else f"{self.name}[{self.index}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """`mantissa` times the SI prefix; the prefix `i` marks an integer."""
-
-    mantissa: int
-    prefix: str = ""
-
-    @property
-    def value(self) -> float:
-        """In SI."""
-        multiply, divide = prefix_factor(self.prefix or " ")
-        return self.mantissa * multiply / divide
-
-    @property
-    def is_integer(self) -> bool:
-        return self.prefix == "i"
-
-    def __str__(self) -> str:
-        return f"{self.mantissa}{self.prefix}"
-
-
-@dataclass(frozen=True, slots=True)
-class VarType:
-    """What a variable means, as two letters: see `vartypes`."""
-
-    code: str
-
-    def __str__(self) -> str:
-        return self.code
-
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """Text; with `formatted`, an f-string, in which `{x}` stands for a variable."""
-
-    text: str
-    formatted: bool = False
-
-    def __str__(self) -> str:
-        return f'{"f" * self.formatted}"{self.text}"'
-
-
-Argument: TypeAlias = Variable | Literal | VarType | Quoted
-Number: TypeAlias = Variable | Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """`nscans(2)`: an optional argument, after the others."""
-
-    name: str
-    arguments: tuple[Argument, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}({' '.join(map(str, self.arguments))})"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Any command that is a line of its own."""
-
-    name: str
-    arguments: tuple[Argument, ...] = ()
-    options: tuple[Option, ...] = ()
-    line: int = field(default=0, compare=False)
-
-    def __str__(self) -> str:
-        return " ".join(map(str, (self.name, *self.arguments, *self.options)))
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`left operator right`, the operator one of == != < > <= >=."""
-
-    left: Number
-    operator: str
-    right: Number
-
-    def __str__(self) -> str:
-        return f"{self.left} {self.operator} {self.right}"
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureLoop:
-    """`meas_loop_...` with the body that runs after each measurement."""
-
-    command: Command
-    body: tuple[Statement, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """`loop`: repeats while the comparison holds."""
-
-    condition: Comparison
-    body: tuple[Statement, ...]
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One arm of an If."""
-
-    condition: Comparison
-    body: tuple[Statement, ...]
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class If:
-    """`if`, any number of `elseif`, perhaps `else`."""
-
-    branches: tuple[Branch, ...]
-    otherwise: tuple[Statement, ...] = ()
-
-
-Statement: TypeAlias = Command | MeasureLoop | Loop | If
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A whole script. `on_finished` runs at its end and on an abort, not after a runtime error."""
-
-    body: tuple[Statement, ...]
-    on_finished: tuple[Statement, ...] = ()
-
-
-# --- literals -------------------------------------------------------------------------------
-
-_LARGEST_MANTISSA: Final = 2**31
-
-
-def number(value: float) -> Literal:
-    """The shortest literal for `value`; exact to six significant digits at least, mostly to nine.
-
-    The mantissa keeps within the 32 bits that a firmware's parser is sure to have. WireError for
-    NaN, infinities and what is too large.
-    """
-    if not math.isfinite(value):
-        raise WireError(f"{value} cannot be written in a script")
-    exact = Decimal(repr(float(value)))
-    for at in range(len(PREFIXES)):
-        mantissa = int(exact.scaleb(18 - 3 * at).to_integral_value())
-        if abs(mantissa) < _LARGEST_MANTISSA:
-            return shortest(mantissa, at)
-    raise WireError(f"{value} is too large for a script")
-
-
-def shortest(mantissa: int, at: int) -> Literal:
-    """`mantissa` times the prefix PREFIXES[at], without zeros that a larger prefix makes needless."""
-    if mantissa == 0:
-        return Literal(0)
-    while mantissa % 1000 == 0 and at + 1 < len(PREFIXES):
-        mantissa, at = mantissa // 1000, at + 1
-    return Literal(mantissa, PREFIXES[at].strip())
-
-
-def integer(value: int) -> Literal:
-    """An integer literal: `3i`."""
-    return Literal(value, "i")
-
-
-# --- what each command takes ----------------------------------------------------------------
-
-# v variable, d variable being declared, n variable or literal, l literal, t vartype, s text
-SIGNATURES: Final[dict[str, str]] = {
-    "var": "d", "array": "dl", "store_var": "vlt", "copy_var": "vv",
-    "add_var": "vn", "sub_var": "vn", "mul_var": "vn", "div_var": "vn", "mod_var": "vn", "pow_var": "vn",
-    "log_var": "vn", "alter_vartype": "vt", "int_to_float": "v", "float_to_int": "v",
-    "mean": "vvn", "linear_fit": "vvvvn",
-    "wait": "n", "timer_start": "", "timer_get": "v", "set_int": "n", "await_int": "",
-    "set_pgstat_chan": "n", "set_pgstat_mode": "n", "set_max_bandwidth": "n",
-    "set_range_minmax": "tnn", "set_range": "tn", "set_autoranging": "tnn",
-    "set_acquisition_frac": "n", "set_acquisition_frac_autoadjust": "n",
-    "set_e": "n", "set_i": "n", "cell_on": "", "cell_off": "", "meas": "nvt",
-    "meas_loop_ocp": "vnn", "meas_loop_ca": "vvnnn", "meas_loop_cp": "vvnnn",
-    "meas_loop_lsv": "vvnnnn", "meas_loop_lsp": "vvnnnn", "meas_loop_cv": "vvnnnnn",
-    "meas_loop_eis": "vvvnnnnn", "meas_loop_geis": "vvvnnnnn",
-    "pck_start": "", "pck_add": "n", "pck_end": "",
-    "breakloop": "", "abort": "", "send_string": "s", "set_script_output": "n",
-    "file_open": "sn", "file_close": "",
-}  # fmt: skip
-
-OPTIONS: Final[dict[str, dict[str, str]]] = {
-    "cell_on": {"ocp": "n"},
-    "meas_loop_cv": {"nscans": "n", "add_meas": "ntv"},
-    "meas_loop_lsv": {"add_meas": "ntv"},
-    "meas_loop_lsp": {"add_meas": "ntv"},
-    "meas_loop_ca": {"add_meas": "ntv"},
-    "meas_loop_cp": {"add_meas": "ntv"},
-    "meas_loop_ocp": {"add_meas": "ntv"},
-    "meas_loop_eis": {"eis_acdc": "vvvv", "eis_tdd": "vvnvn"},
-    "meas_loop_geis": {"eis_acdc": "vvvv", "eis_tdd": "vvnvn"},
-}
+from hilcycler_drivers.emstat.wire.script.signatures import OPTIONS, SIGNATURES
+from hilcycler_drivers.emstat.wire.script.tree import (
+    Argument,
+    Branch,
+    Command,
+    Comparison,
+    If,
+    Literal,
+    Loop,
+    MeasureLoop,
+    Number,
+    Option,
+    Quoted,
+    Script,
+    Statement,
+    Variable,
+    VarType,
+)
 
 _OPERATORS: Final = ("==", "!=", "<", ">", "<=", ">=")
 _DEEPEST: Final = 16
 _LONGEST_PACKAGE: Final = 40
 _LONGEST_NAME: Final = 32
-
-
-# --- printing -------------------------------------------------------------------------------
-
-
-def print_script(script: Script) -> str:
-    """The script's lines, each ended by LF."""
-    lines = [*_lines(script.body, "")]
-    if script.on_finished:
-        lines += ["on_finished:", *_lines(script.on_finished, "")]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _lines(body: Iterable[Statement], indent: str) -> Iterator[str]:
-    for statement in body:
-        match statement:
-            case Command():
-                yield f"{indent}{statement}"
-            case MeasureLoop(command, inner):
-                yield f"{indent}{command}"
-                yield from _lines(inner, indent + " ")
-                yield f"{indent}endloop"
-            case Loop(condition, inner):
-                yield f"{indent}loop {condition}"
-                yield from _lines(inner, indent + " ")
-                yield f"{indent}endloop"
-            case If(branches, otherwise):
-                for n, branch in enumerate(branches):
-                    yield f"{indent}{'elseif' if n else 'if'} {branch.condition}"
-                    yield from _lines(branch.body, indent + " ")
-                if otherwise:
-                    yield f"{indent}else"
-                    yield from _lines(otherwise, indent + " ")
-                yield f"{indent}endif"
-            case _:
-                assert_never(statement)
-
-
-# --- parsing --------------------------------------------------------------------------------
 
 
 class ScriptError(WireError):
