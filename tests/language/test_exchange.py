@@ -106,6 +106,53 @@ def test_what_an_imported_file_looks_like() -> None:
     )
 
 
+def test_numbers_as_texts_blanks_and_loops_around_loops() -> None:
+    """As in the protocols that unicycler's own tests use."""
+    cycle = [
+        {
+            "step": "constant_current",
+            "rate_C": "0.1",
+            "current_mA": "",
+            "until_time_s": "54000.0",
+            "until_voltage_V": "4.9",
+        },
+        {"step": "constant_voltage", "voltage_V": "4.9", "until_time_s": "21600", "until_rate_C": "0.05"},
+        {
+            "step": "constant_current",
+            "rate_C": "-0.1",
+            "current_mA": None,
+            "until_time_s": "54000.0",
+            "until_voltage_V": "3.5",
+        },
+    ]
+    text = json.dumps(
+        {
+            "sample": {"name": "test_sample", "capacity_mAh": "123"},
+            "record": {"current_mA": "0.1", "voltage_V": "0.1", "time_s": "10"},
+            "safety": {"max_voltage_V": "5", "min_voltage_V": "-0.1", "delay_s": "10"},
+            "method": [
+                *cycle,
+                {"step": "loop", "loop_to": 1, "cycle_count": 3},
+                *cycle,
+                {"step": "loop", "loop_to": 1, "cycle_count": 20},
+            ],
+        }
+    )
+    with pytest.raises(CannotExpress, match="safety: a safety limit that the form does not have"):
+        from_unicycler(text)
+    assert describe(from_unicycler(text, accept=[Loss.SAFETY]).bind())[2:] == [
+        "repeat 20 times:",
+        "  repeat 3 times:",
+        "    1. charge at 12.3 mA; until 15 h have passed or the voltage is at or above 4.9 V",
+        "    2. hold 4.9 V; until 6 h have passed or the current is at or below 6.15 mA",
+        "    3. discharge at 12.3 mA; until 15 h have passed or the voltage is at or below 3.5 V",
+        "  4. charge at 12.3 mA; until 15 h have passed or the voltage is at or above 4.9 V",
+        "  5. hold 4.9 V; until 6 h have passed or the current is at or below 6.15 mA",
+        "  6. discharge at 12.3 mA; until 15 h have passed or the voltage is at or below 3.5 V",
+        "240 steps, 120 d at most",
+    ]
+
+
 def test_a_cut_off_at_zero_volts_is_read_and_never_lost() -> None:
     """unicycler itself rejects it alone, and its converters drop it beside a time."""
     method = [

@@ -8,10 +8,10 @@ is rms or peak, so the caller does.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hilcycler.language.document import Document, loads
 from hilcycler.language.exchange.refusals import Ledger, Loss
@@ -25,8 +25,20 @@ Entry = dict[str, Any]
 Wave = Literal["rms", "peak"]
 
 
+def _blank(value: object) -> object:
+    """An empty text stands for nothing in unicycler's files."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 class _Strict(BaseModel):
+    """Numbers may be written as texts there."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blanks(cls, data: object) -> object:
+        return {key: _blank(value) for key, value in data.items()} if isinstance(data, dict) else data
 
 
 class _Sample(_Strict):
@@ -117,14 +129,19 @@ class _File(_Strict):
 
 
 def from_unicycler(
-    text: str, file: str = "unicycler.json", *, amplitude: Wave | None = None, longest: str = "100 h"
+    text: str,
+    file: str = "unicycler.json",
+    *,
+    amplitude: Wave | None = None,
+    longest: str = "100 h",
+    accept: Collection[Loss] = (),
 ) -> Document:
     """The document that the JSON means, in our language; FileError or CannotExpress if it means none.
 
     `longest`: after this the run stops in a step that only a voltage or a current would end.
     """
     read = _read(text, file)
-    ledger = Ledger("our language")
+    ledger = Ledger("our language", accept)
     if read.safety.delay_s:
         ledger.note("safety", Loss.SAFETY)
     steps = _Steps(ledger, amplitude, longest).all(read.method, file)
@@ -210,7 +227,7 @@ class _Steps:
             case _Current():
                 return self._current(step, where)
             case _Voltage():
-                rate = _rate(step.until_rate_C) if step.until_rate_C not in {None, ""} else None
+                rate = _rate(step.until_rate_C) if step.until_rate_C is not None else None
                 low = (
                     f"{abs(rate)!r} C"
                     if rate
@@ -228,7 +245,7 @@ class _Steps:
                 return {"linear sweep": {**ends, "rate": rate_text}}
 
     def _current(self, step: _Current, where: str) -> Entry:
-        rate = _rate(step.rate_C) if step.rate_C not in {None, ""} else None
+        rate = _rate(step.rate_C) if step.rate_C is not None else None
         value, unit = (rate, "C") if rate else (step.current_mA, "mA")
         if not value:
             self._ledger.note(where, Loss.STEP_KIND)

@@ -68,15 +68,18 @@ class _Method:
     def __init__(self, ledger: Ledger, amplitude: Wave | None) -> None:
         self.entries: list[Entry] = []
         self.samplings: list[tuple[str, Sampling]] = []
-        self._ledger, self._amplitude, self._index = ledger, amplitude, 0
+        self._ledger, self._amplitude = ledger, amplitude
+        self._index = self._tags = 0
 
     def add(self, nodes: Sequence[Node], common: tuple[End, ...]) -> None:
         for node in nodes:
             match node:
                 case Repeat():
-                    first = len(self.entries) + 1
+                    self._tags += 1
+                    tag = f"{node.name or 'repeat'} {self._tags}"
+                    self.entries.append({"step": "tag", "tag": tag})
                     self.add(node.body, common)
-                    self.entries.append({"step": "loop", "loop_to": first, "cycle_count": node.times})
+                    self.entries.append({"step": "loop", "loop_to": tag, "cycle_count": node.times})
                 case Group():
                     self.add(node.body, (*node.ends, *common))
                 case Insert():
