@@ -68,6 +68,7 @@ class Journal:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
         self._failure: JournalError | None = None
+        self._stop = ""  # why no more samples are taken, though events are
         self._pending: deque[Entry] = deque()
         self._unwritten: list[Entry] = []  # taken from there by whoever writes
         self._oldest: Second | None = None  # when the first of the pending ones was put
@@ -96,7 +97,8 @@ class Journal:
         try:
             await self._elsewhere(self._store.open)
         except BaseException:
-            SHARED.call(self._store.abandon, AT_ONCE)  # it may still be opening when we are cancelled
+            if not self._settings.inline:
+                SHARED.call(self._store.abandon, AT_ONCE)  # it may still be opening when we are cancelled
             raise
         self._rows, self._events = self._store.progress
         return self
@@ -126,13 +128,14 @@ class Journal:
     # --- the sink ---------------------------------------------------------------------------
 
     def put(self, record: Record) -> None:
-        """See Sink. A record that comes with a JournalError is still kept in memory, if there is room."""
-        entry, weight, urgent = self._take(record)
-        if self._put + weight - self._written > self._settings.ring:
-            self._fail(
-                JournalError(f"{self.path}: the disk does not keep up; {self._settings.ring} rows wait")
-            )
-            self._raise()
+        """See Sink. Once the run is told to stop, what ends it is still taken: events, but no samples.
+
+        After a failure of the disk the record is kept in memory, for `rescue`, and the error raised.
+        """
+        self._check_order(record)
+        if isinstance(record, SampleBlock):
+            self._check_room(len(record))
+        entry, weight, urgent = self._entry(record)
         if self._oldest is None:
             self._oldest = process_time()
         self._pending.append(entry)
@@ -145,8 +148,6 @@ class Journal:
         ):
             self._flush()
             self._raise()
-        if self._store.full and isinstance(record, SampleBlock):
-            raise JournalError(f"{self.path}: the disk is full; there is room to end the run, no more")
 
     async def commit(self) -> None:
         """See Sink. JournalError after `patience`."""
@@ -175,9 +176,8 @@ class Journal:
 
     # --- what comes next --------------------------------------------------------------------
 
-    def _take(self, record: Record) -> tuple[Entry, int, bool]:
-        """The entry of a record that is in order, its weight, and whether it is to be written at once."""
-        self._check_order(record)
+    def _entry(self, record: Record) -> tuple[Entry, int, bool]:
+        """The entry of a record, its weight, and whether it is to be written at once."""
         if isinstance(record, SampleBlock):
             rows = blocks.checked(record)
             first_of_step = record.step_count != self._step_count
@@ -201,6 +201,15 @@ class Journal:
             raise JournalError(f"{self.path}: RunStarted is the first event of a run, and only that")
         elif record.kind == "run-started" and record.run != self._store.run:
             raise JournalError(f"{self.path}: RunStarted names {record.run!r}, not {self._store.run!r}")
+
+    def _check_room(self, rows: int) -> None:
+        ring = self._settings.ring
+        if self._store.full:
+            self._stop = f"{self.path}: the disk is full; there is room to end the run, no more"
+        elif self._put - self._written + rows > ring:
+            self._stop = f"{self.path}: the disk does not keep up; memory holds no more than {ring} samples"
+        if self._stop:
+            raise JournalError(self._stop)
 
     # --- writing: in a writer thread, or inline ---------------------------------------------
 

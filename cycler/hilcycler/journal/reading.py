@@ -102,14 +102,17 @@ class Run:
             self.last_test_time, self.step_count, self.cycle = keys.t1, span.step_count, span.cycle
         ended = from_json(final[0].record) if final and final[0].kind == "run-ended" else None
         self.ended = ended if isinstance(ended, RunEnded) else None
-        if self._header is None and reached.events:
+        if self._header is None and reached.events and self._pieces[0].event == 0:
             self._header = self._first_event()
 
     @property
     def header(self) -> RunStarted:
-        """Protocol, cell, instrument, envelope. JournalError if the run was cut off before it."""
+        """Protocol, cell, instrument, envelope. JournalError if the run was cut off before it.
+
+        A later segment without the first one has none either.
+        """
         if self._header is None:
-            raise JournalError(f"{self.path}: holds no header; the run was cut off before it began")
+            raise JournalError(f"{self.path}: holds no header; the run was cut off, or begins elsewhere")
         return self._header
 
     @property

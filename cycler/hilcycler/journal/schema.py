@@ -78,6 +78,11 @@ _DISK: Final = (
 """Primary result codes that say something about the disk, not about what is in the file."""
 
 
+def primary(error: sqlite3.Error) -> int:
+    """The primary result code of what SQLite refused; SQLITE_CORRUPT where Python gives none."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)) & 0xFF
+
+
 @contextmanager
 def speaking(path: Path, doing: str) -> Iterator[None]:
     """Turn what sqlite3 and the file system raise into a JournalError that names the file and the deed.
@@ -87,8 +92,7 @@ def speaking(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        if code & 0xFF in _DISK:
+        if primary(error) in _DISK:
             name = getattr(error, "sqlite_errorname", "")
             raise JournalError(f"{path}: {doing}: {error} ({name})") from error
         raise Damage(path, "structure", 0, f"{doing}: the file is damaged: {error}") from error

@@ -12,7 +12,7 @@ from hilcycler.clock import process_time
 from hilcycler.errors import JournalError
 from hilcycler.journal import proof
 from hilcycler.journal.names import lock_path
-from hilcycler.journal.schema import reading, speaking, write_to
+from hilcycler.journal.schema import primary, reading, speaking, write_to
 from hilcycler.quantities import Second
 
 PATIENCE: Final[Second] = 5.0
@@ -73,7 +73,7 @@ def _become_one_file(connection: sqlite3.Connection, path: Path) -> None:
             if connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0] == "delete":
                 return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if primary(error) != sqlite3.SQLITE_BUSY:
                 raise
         if process_time() > until:
             raise JournalError(f"{path}: sealed, but a reader does not let go; seal it again later")

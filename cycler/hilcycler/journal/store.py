@@ -23,9 +23,10 @@ from hilcycler import disk
 from hilcycler.clock import process_time
 from hilcycler.errors import JournalError
 from hilcycler.journal import chain, proof
+from hilcycler.journal.damage import Damage
 from hilcycler.journal.file import Entry, RunFile
 from hilcycler.journal.names import lock_path, reserve_path, segment_path
-from hilcycler.journal.schema import speaking
+from hilcycler.journal.schema import primary, speaking
 from hilcycler.journal.sealing import complete
 
 SLOW: Final = 5.0
@@ -82,15 +83,13 @@ class Store:
         with self._turn:
             try:
                 if self._new:
-                    _prepare(self.path.parent)
-                self._lock(self.path)
-                if self._new:
-                    _create(self.path)
-                    self._file = RunFile.create(self.path, proof.Segment(self.run, 1, 0, 0, chain.START))
+                    self._create()
                 else:
+                    self._lock(self.path)
                     self._file, place = RunFile.take_up(self.path)
                     self.run, self._number = place.run, place.number
                 self._keep_aside()
+                self._see_room()
             except BaseException:
                 self._give_up()
                 raise
@@ -116,13 +115,11 @@ class Store:
             try:
                 self._writing().fold()
             except sqlite3.Error as error:
-                if error.sqlite_errorcode not in _BUSY:
-                    self._write_anyway((), error)
-            with speaking(self.path, "asking how full the disk is"):
-                free = disk.free(self.path)
-            if free < self._on.low and not self._low:
-                self._on.warn(f"{self.path}: only {free / 1e6:.0f} MB left on this disk")
-            self._low = free < self._on.low
+                if primary(error) == sqlite3.SQLITE_FULL:
+                    self._release_reserve()  # the log still holds everything
+                elif primary(error) not in _BUSY:
+                    self._move_on((), error)
+            self._see_room()
 
     def rescue(self, entries: Sequence[Entry], folder: Path) -> None:
         """Go on in `folder` with what the file no longer takes. JournalError."""
@@ -139,7 +136,7 @@ class Store:
                         file.close()
                         reserve_path(self.path).unlink(missing_ok=True)
                     if ended:
-                        complete(self.path)
+                        self._seal()
             finally:
                 self._give_up()
 
@@ -155,15 +152,39 @@ class Store:
             raise JournalError(f"{self.path}: not open")
         return self._file
 
+    def _create(self) -> None:
+        _prepare(self.path.parent)
+        self._lock(self.path)
+        _create(self.path)
+        try:
+            self._file = RunFile.create(self.path, proof.Segment(self.run, 1, 0, 0, chain.START))
+        except JournalError:
+            for rest in self.path.parent.glob(f"{self.path.name}*"):
+                with suppress(OSError):
+                    rest.unlink()
+            raise
+
+    def _seal(self) -> None:
+        """A finished run that cannot be sealed now is whole all the same, and can be sealed later."""
+        try:
+            complete(self.path)
+        except Damage:
+            raise
+        except JournalError as error:
+            self._on.warn(str(error))
+
     def _write_anyway(self, entries: Sequence[Entry], error: sqlite3.Error) -> None:
-        code = error.sqlite_errorcode
-        if code in _BUSY:
+        if primary(error) in _BUSY:
             raise Busy(str(error)) from error
-        if code == sqlite3.SQLITE_FULL and self._release_reserve():
+        if primary(error) == sqlite3.SQLITE_FULL and self._release_reserve():
             try:
                 return self._writing().write(entries)
             except sqlite3.Error as again:
                 error = again
+        return self._move_on(entries, error)
+
+    def _move_on(self, entries: Sequence[Entry], error: sqlite3.Error) -> None:
+        """This file is done; go on in the fallback. JournalError without one."""
         self._writing().abandon()
         failure = f"{self.path}: writing failed, this file takes nothing more: {error}"
         if self._on.fallback is None:
@@ -173,7 +194,6 @@ class Store:
         except JournalError as worse:
             raise JournalError(f"{failure}; nor does the fallback: {worse}") from worse
         self._on.warn(f"{failure}; the run goes on in {self.path}")
-        return None
 
     def _go_on(self, entries: Sequence[Entry], folder: Path) -> None:
         was = self._writing().progress
@@ -204,6 +224,15 @@ class Store:
                 disk.reserve(reserve_path(self.path), self._on.reserve)
             except OSError as error:
                 raise JournalError(f"{self.path}: no room for a run: {error}") from error
+
+    def _see_room(self) -> None:
+        try:
+            free = disk.free(self.path)
+        except OSError:  # whatever is the matter with the disk, the next write will say it
+            return
+        if free < self._on.low and not self._low:
+            self._on.warn(f"{self.path}: only {free / 1e6:.0f} MB left on this disk")
+        self._low = free < self._on.low
 
     def _release_reserve(self) -> bool:
         if self.full:
