@@ -9,7 +9,8 @@ somebody listens or not, and what is said to nobody is lost. Between scripts the
 still but for TURNAROUND, so the speed and the habits of a client leave no trace in the samples.
 
 Not known of the real firmware, and decided here: a runtime error is not followed by an empty line;
-an empty command is ignored while a script runs.
+an empty command is ignored while a script runs; `Z` during `on_finished:` ends that too; a change
+between potentiostat and galvanostat disconnects the cell.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ _ROUNDING: Second = 1e-9
 """What is due at an instant is said at that instant, however the way there and back was rounded."""
 
 _RESUMES_AT_ONCE = 8
+_MOST_WAITING = 256
 _BREATH: Second = 1e-3
 
 
@@ -148,7 +150,9 @@ class EmStat:
         self._check_present(now)
         if now < self._deaf_until:
             return
-        self._inbox.extend(_Heard(request, now) for request in self._decoder.feed(data))
+        for request in self._decoder.feed(data):
+            if len(self._inbox) < _MOST_WAITING:  # what does not fit into its memory is lost
+                self._inbox.append(_Heard(request, now))
 
     def emit(self, now: Second) -> bytes:
         if not self._out:

@@ -109,7 +109,6 @@ class Runner:
         self._run_body = run_vectorised if vectorise else run_plain
         self._plain = Plain({})
         self._measuring = 0
-        self._finishing = False
         self._reversed = False
         self._metronome: tuple[Second, Second] | None = None  # next tick, period
         self._halted: Second = 0.0
@@ -117,11 +116,9 @@ class Runner:
 
     def run(self) -> Steps:
         """The whole script. Failure is a runtime error: `on_finished:` has not run."""
-        with suppress(_Abort):
-            yield from self._block(self._script.body)
-        self._finishing = True
-        with suppress(_Abort):
-            yield from self._block(self._script.on_finished)
+        for body in (self._script.body, self._script.on_finished):
+            with suppress(_Abort):
+                yield from self._block(body)
 
     # --- time and interrupts
 
@@ -154,9 +151,7 @@ class Runner:
         while interrupt is not None:
             match interrupt.command:
                 case "Z":
-                    if not self._finishing:
-                        raise _Abort
-                    return
+                    raise _Abort
                 case "Y":
                     if self._measuring:
                         raise _AbortLoop

@@ -27,7 +27,7 @@ NOT_FINITE: Final = 0x0010
 DIVISION_BY_ZERO: Final = 0x0028
 ARRAY_INDEX: Final = 0x400F
 PACKAGE_ORDER: Final = 0x401B
-WRONG_DATA_TYPE: Final = 0x4207
+LITERAL_NOT_SUPPORTED: Final = 0x420D
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ def commands(statements: tuple[Statement, ...]) -> Iterator[Command]:
 
 def key(variable: Argument, variables: Mapping[str, Value], line: int) -> str:
     """Under which name a variable, or the array element its index now means, is kept."""
-    assert isinstance(variable, Variable)
+    if not isinstance(variable, Variable):
+        raise Failure(LITERAL_NOT_SUPPORTED, line)
     if variable.index is None:
         return variable.name
     index = number(variable.index, variables, line)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final, TypeAlias
@@ -73,10 +73,11 @@ def run_vectorised(
 
 @dataclass(slots=True)
 class _Habit:
-    """How far apart the events of a body were when it last ran, and the row of the first."""
+    """How far apart the events of a body were when it last ran, the row of the first, what they left."""
 
     gap: int = 0
     first: int = 0
+    left: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,9 +552,12 @@ class _Run:
         event = np.maximum(passed * self._gap - phase - 1, 0)  # the row of the event before each row
         by, step, source = plan.counts.get(name), plan.steps.get(name), plan.copies.get(name)
         if by is not None:
-            counted = since if name in plan.reset or source is not None else rows
-            start = now.number - by.number * phase
-            return replace(column, numbers=_counted(start, by.number, counted))
+            counting = _counted(now.number, by.number, np.arange(length))
+            if not self._gap or not (name in plan.reset or source is not None):
+                return replace(column, numbers=counting)
+            left = plan.habit.left.get(name, now.number)
+            restarted = _counted(left, by.number, since)
+            return replace(column, numbers=np.where(passed == 0, counting, restarted))
         if not self._gap:
             return column
         if step is not None:
@@ -574,6 +578,8 @@ class _Run:
         elif gap % self._gap == 0:  # what was expected did not come
             self._gap = gap = 0
         self._last_gap, self._last_event = gap, row
+        for name in self._plan.counts:
+            self._plan.habit.left[name] = self._variables[name].number
 
     def _keep(self, sweep: _Sweep, rows: int) -> None:
         if not self._muted:
