@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from hilcycler.errors import StepRefused
+from hilcycler.errors import StepRefused, WireError
 from hilcycler.protocol import Envelope, ends_of
 from hilcycler.quantities import Ampere, Second, Volt
 from hilcycler.steps import (
@@ -75,6 +75,13 @@ def compile_step(step: Step, envelope: Envelope, device: Device) -> Program:
 
     What the model cannot do is refused by `refusal.check`, before this.
     """
+    try:
+        return _compile(step, envelope, device)
+    except WireError as error:
+        raise StepRefused(f"{step.kind}: {error}") from error
+
+
+def _compile(step: Step, envelope: Envelope, device: Device) -> Program:
     match step:
         case Rest():
             return _rest(step, envelope, device)
@@ -175,15 +182,19 @@ def _constant_current_constant_voltage(
     second.used |= first.used | {"y"}
     held = [
         *_potentiostat((step.voltage,), period.value, envelope, device),
+        write.measure(_voltage_loop(step.voltage, period, "y"), second_body),
+    ]
+    arrive = [
+        write.store("w", 0),
         write.store("y", span.seconds, "eb"),
         write.change("sub", "y", "t"),
-        write.measure(_voltage_loop(step.voltage, period, "y"), second_body),
+        write.when([write.compare("y", ">=", period)], *held),
     ]
     statements = [
         *_galvanostat(step.current, period.value, envelope, device),
         write.call("timer_start"),
         write.measure(_current_loop(step.current, period, number(span.seconds)), first_body),
-        write.when([write.compare("w", "==", hold + 1)], write.store("w", 0), *held),
+        write.when([write.compare("w", "==", hold + 1)], *arrive),
     ]
     causes = _causes(step, second, (span.text, span.cause(span.seconds)))
     script = _script("tuie", second, recording, statements, causes)

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -34,7 +35,7 @@ from hilcycler.protocol import Envelope, Violation
 from hilcycler.quantities import Second
 from hilcycler.records import Instrument, OffState
 from hilcycler.steps import ConstantCurrent, Step
-from hilcycler_drivers.emstat import fault_codes, refusal
+from hilcycler_drivers.emstat import fault_codes, refusal, timing
 from hilcycler_drivers.emstat.compile import compile_step
 from hilcycler_drivers.emstat.identity import Identity, identify
 from hilcycler_drivers.emstat.measured import Stream
@@ -77,6 +78,9 @@ HOST_DEATH: Final = HostDeath(
     "it ends the running step by the limits that were loaded into it, then switches the cell off",
     holds_for_ever=False,
 )
+
+_ANY: Final = DEVICES["nexus1"]
+"""For knowing what a script says, the model makes no difference; this one can do the most."""
 
 _UNKNOWN: Final = Instrument("emstat", "unknown: it is running a script", "", "")
 
@@ -275,8 +279,10 @@ class EmStat:
         if await self.state() is not Activity.RUNNING:
             return False
         session = self._trusted()
-        device = self._identity.device if self._identity is not None else DEVICES["nexus1"]
+        device = _ANY if self._identity is None else self._identity.device
         program, _ = _prepare(step, envelope, device)
+        if device is _ANY:
+            program = replace(program, current_range=0)  # not known
         running = _Running(program, envelope, adopted=True)
         deadline = loop_time() + program.silence + PATIENCE
         while not isinstance(reply := await session.next_of_any_kind(deadline), Packages):
@@ -351,6 +357,8 @@ def _prepare(step: Step, envelope: Envelope, device: Device) -> tuple[Program, s
 
 
 def _capabilities(device: Device, bits: int) -> Capabilities:
+    """A galvanostat may have ranges of its own: both kinds occur in sample blocks."""
+    ranges = dict.fromkeys((*device.current_ranges, *device.galvanostat_ranges))
     return Capabilities(
         mode=Mode.AUTONOMOUS_STEP,
         techniques=refusal.techniques(bits),
@@ -358,10 +366,9 @@ def _capabilities(device: Device, bits: int) -> Capabilities:
         voltage_gain=device.voltage_gain,
         voltage_offset=device.voltage_offset,
         current_ranges=tuple(
-            CurrentRange(r.index, r.nominal, device.gain, device.offset * r.nominal)
-            for r in device.set_current_ranges
+            CurrentRange(r.index, r.nominal, device.gain, device.offset * r.nominal) for r in ranges
         ),
-        fastest_sampling=refusal.FASTEST,
+        fastest_sampling=timing.FASTEST,
         turnaround=TURNAROUND,
         host_death=HOST_DEATH,
         highest_frequency=device.highest_frequency,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from typing import Final
 
 from hilcycler.errors import StepRefused
@@ -27,11 +28,8 @@ from hilcycler.steps import (
     VoltageAbove,
     VoltageBelow,
 )
-from hilcycler_drivers.emstat import ranges
+from hilcycler_drivers.emstat import ranges, timing
 from hilcycler_drivers.emstat.wire.devices import SCRIPT_BITS, Device
-
-FASTEST: Final[Second] = 0.01
-"""Faster than this a script's judgement of each sample may not keep up; not tried on hardware."""
 
 COMMANDS: Final[dict[type, tuple[str, ...]]] = {
     Rest: ("meas_loop_ocp",),
@@ -112,8 +110,8 @@ def _absolute(versus_open_circuit: bool) -> None:  # noqa: FBT001
 
 
 def _period(decide: Second) -> None:
-    if not decide >= FASTEST:
-        raise StepRefused(f"deciding every {decide:g} s is faster than every {FASTEST:g} s")
+    if not decide >= timing.FASTEST:
+        raise StepRefused(f"deciding every {decide:g} s is faster than every {timing.FASTEST:g} s")
 
 
 def _current(current: Ampere, device: Device) -> None:
@@ -189,5 +187,7 @@ def _reachable(condition: Condition, device: Device) -> None:
         case AllOf(conditions):
             for each in conditions:
                 _reachable(each, device)
+        case _ if any(isinstance(value, float) and math.isnan(value) for value in astuple(condition)):
+            raise StepRefused(f"an end by {condition.kind} is not a number")
         case _:
             return

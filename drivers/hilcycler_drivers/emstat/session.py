@@ -120,9 +120,16 @@ class Session:
         try:
             while isinstance(reply := await self.next(deadline), Output):
                 kept.append(reply)
+                self.check(deadline)
         finally:
             self._pending.extendleft(reversed(kept))
         return reply
+
+    def check(self, deadline: Second) -> None:
+        """LinkTimeout if `deadline` has passed: much talk is no answer."""
+        if loop_time() >= deadline:
+            self.trusted = False
+            raise LinkTimeout(f"{self.name}: no answer in time, though it talks")
 
     def give_back(self, reply: Reply) -> None:
         """`next` will give `reply` again."""

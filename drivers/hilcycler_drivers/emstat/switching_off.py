@@ -31,7 +31,7 @@ from hilcycler_drivers.emstat.wire.script import Literal, Script, VarType, print
 
 END_WITHIN: Final[Second] = 4.0
 """From the echo of an abort to the end of the script's output."""
-_TIMES_ASKED: Final = 2
+
 OPEN_CIRCUIT: Final = 0x000B
 """The technique number of `meas_loop_ocp`."""
 
@@ -62,16 +62,14 @@ OFF_SCRIPT: Final = print_script(
 async def abort(session: Session) -> None:
     """End the running script, if one runs, and whatever it still had to say.
 
-    An abort may be sent twice: one that falls into the deaf time after an error is not heard.
+    An abort is sent once more if nothing answers: one that falls into the deaf time after an error is
+    not heard.
     """
-    for _ in range(_TIMES_ASKED - 1):
-        try:
-            await _abort_once(session)
-        except LinkTimeout:
-            session.trusted = True
-        else:
-            return
-    await _abort_once(session)
+    try:
+        await _abort_once(session)
+    except LinkTimeout:
+        session.trusted = True
+        await _abort_once(session)
 
 
 async def _abort_once(session: Session) -> None:
@@ -87,8 +85,8 @@ async def _abort_once(session: Session) -> None:
                 break  # nothing was running
             case EmptyLine() if heard:
                 break
-            case _:
-                continue  # what the script said before it ended, garbage included
+            case _:  # what the script said before it ended, garbage included
+                session.check(deadline)
     await session.drain()
 
 

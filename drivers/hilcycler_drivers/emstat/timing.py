@@ -7,12 +7,16 @@ from typing import Final
 
 import numpy as np
 
+from hilcycler.errors import StepRefused
 from hilcycler.quantities import Second
 from hilcycler_drivers.emstat.wire.packages import PREFIXES
 from hilcycler_drivers.emstat.wire.script import Literal, number, shortest
 
 FOREVER: Final[Second] = 1e8
 """Three years: what a loop is given that only a condition may end."""
+
+FASTEST: Final[Second] = 0.01
+"""Faster than this a script's judgement of each sample may not keep up; not tried on hardware."""
 
 HEARTBEAT: Final[Second] = 60.0
 """A sample is recorded at least so often, even where none was asked for: silence must mean trouble."""
@@ -44,6 +48,8 @@ def divide(duration: Second, period: Second) -> Loop:
     steps up to half an hour, to the millisecond in steps up to three weeks. In longer ones, which only
     a condition is to end, the interval is as given.
     """
+    if not duration >= FASTEST:
+        raise StepRefused(f"a step that ends after {duration:g} s is shorter than {FASTEST:g} s")
     exponent = next((e for e in _UNITS if duration / 10.0**e < _LARGEST), 0)
     total = max(1, round(duration / 10.0**exponent))
     longest = min(total, int(period / 10.0**exponent + 1e-6))

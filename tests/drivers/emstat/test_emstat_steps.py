@@ -361,6 +361,12 @@ def test_time_counts_from_the_beginning_of_the_first_part() -> None:
     assert columns(found)["step_time"][-1] == 100.0
 
 
+def test_no_time_may_be_left_for_the_hold() -> None:
+    step = ConstantCurrentConstantVoltage(2e-3, 0.08, ends(TimeReached(28.0)), EVERY_SECOND)
+    found, _ = measured(step)
+    assert end_of(found) == ConditionMet(0, 28.0)
+
+
 def test_the_step_may_end_before_the_hold() -> None:
     step = ConstantCurrentConstantVoltage(2e-3, 0.08, ends(ChargeReached(0.02)), EVERY_SECOND)
     found, _ = measured(step)
@@ -458,6 +464,9 @@ HOUR = TimeReached(3600.0)
         (ConstantCurrent(1e-3, ends(VoltageAbove(7.0))), "-6 V to 6 V"),
         (ConstantCurrent(1e-3, ends(AllOf((HOUR, VoltageBelow(-7.0))))), "-6 V to 6 V"),
         (ConstantCurrent(1e-3, ends(TemperatureSettled(1.0, 60.0))), "no temperature"),
+        (ConstantCurrent(1e-3, ends(ChargeReached(1e-6))), "shorter than 0.01 s"),
+        (ConstantCurrent(1e-3, ends(TimeReached(float("nan")))), "not a number"),
+        (ConstantCurrent(1e-3, ends(HOUR, VoltageSettled(float("nan"), 10.0))), "not a number"),
         (Rest(ends(CurrentBelow(1e-3))), "no current flows"),
         (Rest(ends(ChargeReached(1.0))), "no current flows"),
         (ConstantVoltage(6.5, ends(HOUR)), "-6 V to 6 V"),
