@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import os
 import threading
 from collections.abc import Callable
 from itertools import count
@@ -27,6 +28,10 @@ class Writers:
 
     def __init__(self, threads: int = 4) -> None:
         self._threads = threads
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: in a forked child the jobs and the threads are its parent's."""
         self._change = threading.Condition()
         self._due: dict[Job, Second] = {}
         self._heap: list[tuple[Second, int, Job]] = []
@@ -98,3 +103,6 @@ class Writers:
 
 SHARED: Final = Writers()
 """The writers of this process."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=SHARED.forget)
