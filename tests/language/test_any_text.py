@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hilcycler.errors import RequestError
-from hilcycler.language import load, loads
+from hilcycler.language import load, loads, outside
 from hilcycler.language.strict_yaml import MOST_BYTES
-from hilcycler.protocol import Protocol
+from hilcycler.protocol import Group, Insert, Node, Protocol, Repeat
+from hilcycler.steps import Step
 
 EXAMPLES = int(os.environ.get("LANGUAGE_EXAMPLES", "300"))
 SLOWEST = 1.0
@@ -38,13 +40,23 @@ def used() -> tuple[float, float]:
     return now.ru_maxrss / 1024, now.ru_utime + now.ru_stime
 
 
+def steps_of(nodes: tuple[Node, ...]) -> Iterator[Step]:
+    for node in nodes:
+        if isinstance(node, (Repeat, Group, Insert)):
+            yield from steps_of(node.body)
+        else:
+            yield node
+
+
 def tried(text: str) -> Protocol | None:
-    """What the text means, within the bounds."""
+    """What the text means, within the bounds. No set-point of it lies outside its own safety limits."""
     message = "accepted"
     gc.disable()  # sweeping the thousands of examples that hypothesis keeps is not the reader's work
     before, began = used()
     try:
-        return loads(text, "any.yaml").bind()
+        found = loads(text, "any.yaml").bind()
+        assert not any(outside(step, found.safety) for step in steps_of(found.body))
+        return found
     except RequestError as error:
         message = str(error)
         return None

@@ -418,9 +418,9 @@ def test_pyprobe_gets_the_steps_by_number_and_the_repeats_as_cycles() -> None:
     assert read(to_pyprobe_readme(protocol(text)), "README.yaml") == {
         "p": {
             "Steps": {
-                "1": "rest at open circuit; until 10 min have passed; record every 10 s, decide every 1 s",
-                "2": "plate at 1 mA; until 1 h have passed; record every 10 s, decide every 1 s",
-                "3": "strip at 1 mA; until 1 h have passed; record every 10 s, decide every 1 s",
+                "1": "rest at open circuit; until 10 min have passed",
+                "2": "plate at 1 mA; until 1 h have passed",
+                "3": "strip at 1 mA; until 1 h have passed",
             },
             "Cycle 1": {"Start": "2", "End": "3", "Count": "3"},
         }

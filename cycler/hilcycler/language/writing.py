@@ -45,7 +45,7 @@ def _mapping(tree: Mapping[str, Tree], indent: int) -> Iterator[str]:
 
 def _entry(head: str, value: Tree, indent: int) -> Iterator[str]:
     inline = _inline(value)
-    if inline is not None and len(head) + 1 + len(inline) <= _WIDEST:
+    if inline is not None and (isinstance(value, str) or len(head) + 1 + len(inline) <= _WIDEST):
         yield f"{head} {inline}"
         return
     yield head

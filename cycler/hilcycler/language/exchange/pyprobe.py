@@ -36,4 +36,4 @@ def _walk(nodes: Sequence[Node], steps: dict[str, Tree], cycles: dict[str, Tree]
             case Group() | Insert():
                 _walk(node.body, steps, cycles)
             case _:
-                steps[str(len(steps) + 1)] = describe_step(node)
+                steps[str(len(steps) + 1)] = describe_step(node, getattr(node, "sampling", None))
