@@ -8,6 +8,9 @@ GPIB instrument.
 After a timeout the session is over: the late reply would answer the next question, and `clear`
 does not help before it has come. Every later call says so, and the driver opens a fresh session.
 
+The library's resource manager is one object for the whole process, and closing it closes every
+session of everybody: so it is never closed, only what a session itself has opened.
+
 Tried: TCPIP SOCKET, ASRL on a pty, GPIB through a Prologix emulation, all with pyvisa-py. VXI-11,
 HiSLIP and USBTMC are reached by the same calls and were never tried.
 """
@@ -22,12 +25,12 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import pyvisa
-from pyvisa.constants import StatusCode
-from pyvisa.resources import MessageBasedResource
+from pyvisa.constants import ControlFlow, StatusCode
+from pyvisa.resources import MessageBasedResource, Resource, SerialInstrument
 
 from hilcycler.clock import loop_time
 from hilcycler.errors import LinkError, LinkLost, LinkTimeout
-from hilcycler.links import Connect, Link
+from hilcycler.links import Connect, Link, SerialSettings
 from hilcycler.quantities import Second
 
 OPEN_WITHIN: Final[Second] = 10.0
@@ -38,15 +41,30 @@ _GRACE: Final[Second] = 0.05
 _T = TypeVar("_T")
 
 
-def visa(resource: str, *, library: str = "@py", end: str = "\n") -> Connect:
+_MANAGER = threading.Lock()
+"""The first two sessions must not both make the one resource manager."""
+
+
+def visa(
+    resource: str,
+    *,
+    library: str = "",
+    adapter: str = "",
+    serial: SerialSettings | None = None,
+    end: str = "\n",
+) -> Connect:
     """What opens a session to the VISA resource `resource`, such as `TCPIP::10.0.0.7::5025::SOCKET`.
 
-    `library`: "@py" is pyvisa-py, "" whatever VISA is installed. `end` ends a message on resources
-    that have no END indicator of their own; both terminations are always set.
+    `library`: "@py" is pyvisa-py; "" whatever VISA is installed, else pyvisa-py. `adapter` is a
+    Prologix GPIB adapter (`PRLGX-TCPIP0::HOST::PORT::INTFC`, needs "@py") that is opened first and
+    belongs to this session; its board number is that of the GPIB resource. `serial` sets the speed and
+    the flow control of ASRL resources. `end` ends a message on resources that have no END indicator of
+    their own; there both terminations are always set.
     """
+    names = (adapter, resource) if adapter else (resource,)
 
     async def over_visa() -> Link:
-        session = _Session(resource, library, end)
+        session = _Session(names, library, serial, end)
         try:
             async with asyncio.timeout(OPEN_WITHIN):
                 await session.ask(session.open)
@@ -95,17 +113,18 @@ class VisaLink:
 class _Session:
     """One thread, one resource: jobs in, answers out."""
 
-    def __init__(self, name: str, library: str, end: str) -> None:
-        self._name, self._library, self._end = name, library, end
+    def __init__(self, names: tuple[str, ...], library: str, serial: SerialSettings | None, end: str) -> None:
+        self._names, self._library, self._serial, self._end = names, library, serial, end
+        self._name = names[-1]
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = (
             queue.SimpleQueue()
         )
         self._over: LinkError | None = None
         self._released = asyncio.Event()
-        self._manager: pyvisa.ResourceManager | None = None  # a GPIB adapter closes with its manager
+        self._opened: list[Resource] = []  # the instrument last; a GPIB one lives by its adapter
         self._resource: MessageBasedResource | None = None
-        threading.Thread(target=self._work, name=f"visa {name}", daemon=True).start()
+        threading.Thread(target=self._work, name=f"visa {self._name}", daemon=True).start()
 
     # --- in the loop
 
@@ -128,11 +147,18 @@ class _Session:
 
     def open(self) -> None:
         """Open the resource; says nothing of whether anybody is there: a closed socket opens too."""
-        self._manager = pyvisa.ResourceManager(self._library)
-        resource = self._manager.open_resource(self._name)
-        assert isinstance(resource, MessageBasedResource), f"{self._name} is not message based"
-        resource.read_termination = self._end
-        resource.write_termination = self._end
+        with _MANAGER:
+            manager = pyvisa.ResourceManager(self._library)
+        for name in self._names:
+            self._opened.append(manager.open_resource(name))
+        resource = self._opened[-1]
+        if not isinstance(resource, MessageBasedResource):
+            raise LinkLost(f"{self._name} is not an instrument that talks in messages")
+        if len(self._names) == 1:  # an adapter knows the end of a message from the bus, and no other
+            resource.read_termination = self._end
+            resource.write_termination = self._end
+        if isinstance(resource, SerialInstrument) and self._serial is not None:
+            _set_line(resource, self._serial)
         self._resource = resource
 
     def write(self, data: bytes) -> None:
@@ -153,12 +179,9 @@ class _Session:
                 self._tell(_fail, answer, _meaning(self._name, error))
             else:
                 self._tell(_succeed, answer, result)
-        with contextlib.suppress(Exception):
-            if self._resource is not None:
-                self._resource.close()
-        with contextlib.suppress(Exception):
-            if self._manager is not None:
-                self._manager.close()
+        for opened in reversed(self._opened):
+            with contextlib.suppress(Exception):
+                opened.close()
         self._tell(self._released.set)
 
     def _tell(self, function: Callable[..., object], *args: object) -> None:
@@ -166,8 +189,20 @@ class _Session:
             self._loop.call_soon_threadsafe(function, *args)
 
 
+def _set_line(resource: SerialInstrument, serial: SerialSettings) -> None:
+    resource.baud_rate = serial.baud
+    if serial.xonxoff:
+        resource.flow_control = ControlFlow.xon_xoff
+    elif serial.rtscts:
+        resource.flow_control = ControlFlow.rts_cts
+    else:
+        resource.flow_control = ControlFlow.none
+
+
 def _meaning(name: str, error: Exception) -> LinkError:
     """What a library's exception says of the link."""
+    if isinstance(error, LinkError):
+        return error
     if isinstance(error, pyvisa.VisaIOError) and error.error_code == StatusCode.error_timeout:
         return LinkTimeout(f"{name}: no whole message in time")
     return LinkLost(f"{name}: {error}")
