@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hilcycler.links import Connect, SerialSettings
 from hilcycler.protocol import Envelope, Violation
-from hilcycler.quantities import Ampere, Hertz, Ohm, Second, Volt
+from hilcycler.quantities import Hertz, Ohm, Second, Volt
+from hilcycler.records import CurrentRange as CurrentRange  # noqa: PLC0414  (re-exported: drivers name it)
 from hilcycler.records import Instrument, OffState
 from hilcycler.steps import Step
 
@@ -23,19 +24,6 @@ class Mode(StrEnum):
     AUTONOMOUS_PROGRAM = "the instrument runs the whole program"
     AUTONOMOUS_STEP = "the instrument runs one step with its cut-offs inside"
     HOST_STEPPED = "the host samples and decides"
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentRange:
-    """One current range: its index in sample blocks, its full scale, its accuracy.
-
-    Accuracy of a reading: `gain` of the reading plus `offset`.
-    """
-
-    index: int
-    full_scale: Ampere
-    gain: float
-    offset: Ampere
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hilcycler.cell import Cell
 from hilcycler.clock import Stamp
 from hilcycler.errors import JournalError
 from hilcycler.protocol import Envelope, Violation
-from hilcycler.quantities import Coulomb, Hertz, Ohm, Second
+from hilcycler.quantities import Ampere, Coulomb, Hertz, Ohm, Second, Volt
 from hilcycler.steps import Step, StepResult
 
 
@@ -89,8 +89,25 @@ class Instrument:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentRange:
+    """One current range: its index in sample blocks, its full scale, its accuracy.
+
+    Accuracy of a reading: `gain` of the reading plus `offset`.
+    """
+
+    index: int
+    full_scale: Ampere
+    gain: float
+    offset: Ampere
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
-    """Everything that is needed to understand the rest of the file."""
+    """Everything that is needed to understand the rest of the file.
+
+    `voltage_gain` (of the reading), `voltage_offset` and `current_ranges` are what the instrument
+    promises of its readings; `truth` is a twin's.
+    """
 
     run: str
     protocol_name: str
@@ -104,6 +121,9 @@ class RunStarted:
     planned_steps: int | None = None
     truth: dict[str, Any] | None = None
     channel: str = ""
+    voltage_gain: float = 0.0
+    voltage_offset: Volt = 0.0
+    current_ranges: tuple[CurrentRange, ...] = ()
     kind: Literal["run-started"] = "run-started"
 
 

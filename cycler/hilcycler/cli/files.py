@@ -11,6 +11,7 @@ import typer
 
 from hilcycler.cli import app
 from hilcycler.cli.output import inert, print_json, say, table
+from hilcycler.errors import RequestError
 from hilcycler.quantities import duration, engineering
 from hilcycler.records import Event, Instrument, RunEnded, StepEnded, StepStarted, Tripped, to_json
 from hilcycler.service.folder import data_folder
@@ -102,6 +103,41 @@ async def _follow(run: Run, *, as_json: bool) -> None:
         elif rows:
             columns = {name: column.tolist() for name, column in news.columns.items()}
             say(json.dumps({"kind": "samples", "columns": columns}))
+
+
+@app.command()
+def watch(run: RUN, data: DATA = None) -> None:
+    """Show a run in the live view. Closing the view never touches the run."""
+    from hilcycler.tui import watch as view
+
+    view(run_path(run, data))
+
+
+@app.command()
+def report(
+    run: RUN,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the figures; default: beside the run file.")
+    ] = None,
+    formats: Annotated[str, typer.Option(help="Comma-separated: png, svg, pdf.")] = "png,svg",
+    data: DATA = None,
+) -> None:
+    """Draw a run's figures: voltage profile with zooms, overpotential per cycle, spectra with fits."""
+    path = run_path(run, data)
+    for figure in drawn(path, out or path.parent, tuple(each.strip() for each in formats.split(","))):
+        say(f"figure     {figure}")
+
+
+def drawn(path: Path, out: Path, formats: tuple[str, ...]) -> list[Path]:
+    """The figures of a run; RequestError where the `report` extra is not installed."""
+    try:
+        from hilcycler.report import report as draw
+
+        return draw(path, out, formats=formats)
+    except ImportError as error:
+        raise RequestError(
+            f"figures need the `report` extra (pip install 'hilcycler[report]'): {error}"
+        ) from error
 
 
 @app.command()

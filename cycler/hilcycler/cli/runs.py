@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sys
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,13 @@ import typer
 from hilcycler import registry
 from hilcycler.bench_state import BenchState
 from hilcycler.cli import app
-from hilcycler.cli.files import DATA, JSON, RUN, run_path
+from hilcycler.cli.files import DATA, JSON, RUN, drawn, run_path
 from hilcycler.cli.output import inert, print_json, say
 from hilcycler.cli.progress import Progress
 from hilcycler.cli.simulate import family_of
 from hilcycler.cli.summary import summarise
+from hilcycler.cli.viewing import watched
+from hilcycler.cli.worker import beside
 from hilcycler.errors import RequestError
 from hilcycler.export.bdf import export_csv
 from hilcycler.journal import open_run
@@ -29,7 +32,7 @@ from hilcycler.protocol import Protocol, count_steps
 from hilcycler.quantities import duration
 from hilcycler.records import Outcome
 from hilcycler.service.folder import data_folder
-from hilcycler.service.foreground import Order, Performed, go_on, perform
+from hilcycler.service.foreground import Order, Performed
 from hilcycler.twin import Twin, TwinRequest
 
 LINKS = {"pty": "pty", "tcp": "tcp://127.0.0.1:0", "memory": ""}
@@ -46,6 +49,10 @@ steps:
     steps:
       - plate: {{current: 1 mA/cm2, until: {{charge: 1 mAh/cm2, voltage: below -0.5 V -> stop}}}}
       - strip: {{current: 1 mA/cm2, until: {{charge: 1 mAh/cm2, voltage: above 0.5 V -> stop}}}}
+      - every: 20 cycles
+        steps:
+          - rest: {{for: 30 min}}
+          - peis: {{amplitude: 5 mV rms, from: 200 kHz, to: 10 mHz}}
 """
 
 
@@ -55,6 +62,7 @@ def demo(
     cell: Annotated[str, typer.Option(help="Profile of the simulated cell.")] = "li-li/bn-pp",
     seed: Annotated[int, typer.Option(help="Two demos of one seed give identical exports.")] = 1,
     link: Annotated[str, typer.Option(help="How driver and simulator talk: pty, tcp or memory.")] = "pty",
+    view: Annotated[bool, typer.Option(help="In a terminal, open the live view.")] = True,
     data: DATA = None,
     as_json: JSON = False,
 ) -> None:
@@ -70,14 +78,26 @@ def demo(
         say(
             f"{twin.cell.name} behind a simulated {DEMO_MODEL} over {link}; {cycles} cycles, {duration(cycles * 7200.0)} of cell time"
         )
-    performed = run_loop(_on_twin(twin, family.driver, bound, text, folder, link, quiet=as_json))
+    performed = run_loop(_on_twin(twin, family.driver, bound, text, folder, link, quiet=as_json, view=view))
     exported = export_csv(performed.path, performed.path.parent / f"{performed.run}.bdf.csv")
-    summary = summarise(performed.path)
+    with beside() as worker:
+        summary = worker.submit(summarise, performed.path, dict(twin.truth)).result()
+        if find_spec("matplotlib") is not None:
+            figures = worker.submit(drawn, performed.path, performed.path.parent, ("png", "svg")).result()
+            summary += [f"figure         {each}" for each in figures if each.suffix == ".png"]
     finish(performed, as_json=as_json, exported=exported, summary=summary)
 
 
 async def _on_twin(
-    twin: Twin, driver: str, protocol: Protocol, text: str, folder: Path, link: str, *, quiet: bool
+    twin: Twin,
+    driver: str,
+    protocol: Protocol,
+    text: str,
+    folder: Path,
+    link: str,
+    *,
+    quiet: bool,
+    view: bool,
 ) -> Performed:
     family = registry.driver(driver)
     async with AsyncExitStack() as stack:
@@ -96,7 +116,7 @@ async def _on_twin(
             simulated=True,
             truth=twin.truth,
         )
-        return await watched(order, quiet=quiet)
+        return await shown(order, quiet=quiet, view=view)
 
 
 @app.command("run")
@@ -113,6 +133,7 @@ def run_protocol(
     foreground: Annotated[  # noqa: ARG001  (said for the day when a service can be asked instead)
         bool, typer.Option("--foreground", help="Run in this process (the only way so far).")
     ] = True,
+    view: Annotated[bool, typer.Option("--view", help="In a terminal, open the live view.")] = False,
     data: DATA = None,
     as_json: JSON = False,
 ) -> None:
@@ -132,7 +153,7 @@ def run_protocol(
         channel=channel or port,
         folder=data_folder(data),
     )
-    finish(run_loop(watched(order, quiet=as_json)), as_json=as_json)
+    finish(run_loop(shown(order, quiet=as_json, view=view)), as_json=as_json)
 
 
 @app.command()
@@ -158,7 +179,7 @@ def resume(
         folder=path.parent,
         simulated=header.instrument.simulated,
     )
-    finish(run_loop(watched(order, quiet=as_json, interrupted=path)), as_json=as_json)
+    finish(run_loop(shown(order, quiet=as_json, interrupted=path)), as_json=as_json)
 
 
 @app.command()
@@ -173,15 +194,14 @@ def reset(
     say(f"{inert(channel)} is released")
 
 
-async def watched(order: Order, *, quiet: bool, interrupted: Path | None = None) -> Performed:
-    """Perform `order`, or go on with it, with a live display in a terminal and plain lines without one."""
-    plain = not sys.stdout.isatty()
-    progress = Progress(count_steps(order.protocol.body), plain=plain)
-    watch = None if quiet else lambda _: progress
-    with nullcontext() if plain or quiet else progress.live():
-        if interrupted is not None:
-            return await go_on(interrupted, order, watch)
-        return await perform(order, watch)
+async def shown(
+    order: Order, *, quiet: bool, view: bool = False, interrupted: Path | None = None
+) -> Performed:
+    """Perform `order`, or go on with it, and show it as fits where we are."""
+    terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    how = "quiet" if quiet else "plain" if not terminal else "view" if view else "live"
+    progress = Progress(count_steps(order.protocol.body), plain=how == "plain")
+    return await watched(order, progress, how=how, interrupted=interrupted)
 
 
 def finish(

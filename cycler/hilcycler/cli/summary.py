@@ -1,40 +1,66 @@
-"""What a plating and stripping run came to, in a few lines."""
+"""What a plating and stripping run came to, in a few lines, beside what a twin really was."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hilcycler import registry
 from hilcycler.evaluation import Finding, evaluate
-from hilcycler.journal import open_run
-from hilcycler.quantities import duration, engineering
+from hilcycler.journal import Run, open_run
+from hilcycler.quantities import duration
 from hilcycler.twin import published
 
-EVALUATION = "overpotential"
 
+def summarise(path: Path, truth: Mapping[str, Any], last: int = 10) -> list[str]:
+    """How far a run came, the overpotential of its `last` cycles, and its latest spectrum.
 
-def summarise(path: Path, last: int = 10) -> list[str]:
-    """How far a run came, and the overpotential of its last cycles beside what a twin really was."""
+    `truth` is the twin's at the end of the run; empty for a real cell.
+    """
     run = open_run(path)
     lines = [f"{run.cycle} cycles, {run.rows} samples, {duration(run.last_test_time)} of test time"]
-    if EVALUATION not in registry.names("evaluations"):
-        return lines
-    findings = evaluate(run, registry.evaluation(EVALUATION))[0].summary(last)
+    lines += _overpotential(_found(run, "overpotential", last), truth)
+    lines += _impedance(_found(run, "impedance"), truth)
+    return [
+        *lines,
+        *(f"published      {each}" for each in published(run.header.cell.name) if "overpotential" in each),
+    ]
+
+
+def _found(run: Run, name: str, last: int | None = None) -> Sequence[Finding]:
+    if name not in registry.names("evaluations"):
+        return []
+    return evaluate(run, registry.evaluation(name))[0].summary(last)
+
+
+def _overpotential(findings: Sequence[Finding], truth: Mapping[str, Any]) -> list[str]:
     if not findings:
-        return [*lines, "no cycle was completed, so there is no overpotential"]
-    return [*lines, *_overpotential(findings[0], run.header.truth or {}, run.header.cell.name)]
-
-
-def _overpotential(quoted: Finding, truth: dict[str, Any], cell: str) -> Sequence[str]:
-    told = quoted.as_dict()
+        return ["no cycle was completed, so there is no overpotential"]
+    told = findings[0].as_dict()
     inputs = told["inputs"]
-    lines = [
-        f"overpotential  {told['value'] * 1e3:.2f} mV, cycles {inputs['cycles']}",
+    beside = (
+        f", the cell's truth {truth['overpotential_V'] * 1e3:.2f} mV" if "overpotential_V" in truth else ""
+    )
+    return [
+        f"overpotential  {told['value'] * 1e3:.2f} mV, cycles {inputs['cycles']}{beside}",
         f"               {inputs['definition']} (50 %), plating and stripping, {inputs['electrodes']}",
     ]
-    if "overpotential_V" in truth:
-        lines.append(f"cell's truth   {engineering(truth['overpotential_V'], 'V')}, aged and settled")
-    told_before = [each for each in published(cell) if each.startswith(EVALUATION)]
-    return [*lines, *(f"published      {each}" for each in told_before)]
+
+
+def _impedance(findings: Sequence[Finding], truth: Mapping[str, Any]) -> list[str]:
+    """R_b in ohm, as leads are in it; the interfaces in ohm cm2, both electrodes together."""
+    lines = []
+    for found in findings:
+        told = found.as_dict()
+        areal = "area" in told["inputs"]
+        if areal == (found.name == "R_b"):
+            continue
+        value = truth.get(f"{found.name}_ohm_cm2" if areal else f"{found.name}_ohm")
+        beside = f", the cell's truth {value:.3f}" if value is not None else ""
+        lines.append(f"{found.name:<15}{found.text()}{beside}")
+    if lines:
+        lines.append(
+            f"               two electrodes, standard uncertainty, spectrum of cycle {int(told['inputs']['cycle'])}"
+        )
+    return lines

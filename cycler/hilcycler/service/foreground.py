@@ -15,7 +15,7 @@ from hilcycler.bench_state import BenchState
 from hilcycler.cell import Cell
 from hilcycler.channel import Capabilities, Channel, Driver
 from hilcycler.clock import Clock, HostClock, TwinClock
-from hilcycler.engine import CutOff, Execution, Position
+from hilcycler.engine import CutOff, Execution, Position, at_open_circuit
 from hilcycler.errors import RequestError
 from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, open_run, resume_state
 from hilcycler.links import Connect
@@ -33,6 +33,7 @@ from hilcycler.protocol import (
     resume,
     walk,
 )
+from hilcycler.quantities import Volt
 from hilcycler.records import OffState, Outcome, RunEnded, RunStarted
 from hilcycler.service.signals import on_ending
 from hilcycler.sink import Fanout, Sink
@@ -98,6 +99,9 @@ async def perform(
             planned_steps=count_steps(order.protocol.body),
             truth=order.truth,
             channel=order.channel,
+            voltage_gain=channel.capabilities.voltage_gain,
+            voltage_offset=channel.capabilities.voltage_offset,
+            current_ranges=channel.capabilities.current_ranges,
         )
         journal = Journal.create(order.folder, header.run, settings)
         sink = Fanout(journal)
@@ -216,7 +220,13 @@ def check_steps(nodes: tuple[Node, ...], channel: Channel, envelope: Envelope) -
             case OperatorPause():
                 pass
             case _:
-                channel.check(node, envelope)
+                channel.check(at_open_circuit(node, _supposed_open_circuit(envelope)), envelope)
+
+
+def _supposed_open_circuit(envelope: Envelope) -> Volt:
+    """A voltage to check steps with that are set against open circuit, before any is known."""
+    lowest, highest = envelope.voltage
+    return 0.0 if lowest < 0.0 < highest else 0.5 * (lowest + highest)
 
 
 def refuse_if_latched(bench: BenchState, channel: str) -> None:
