@@ -171,13 +171,13 @@ class Run:
 
     # --- following --------------------------------------------------------------------------
 
-    def since(self, sequence: int = 0, event: int = 0) -> News:
+    def since(self, sequence: int = 0, event: int = 0, *, most: int = CHUNK) -> News:
         """What has come from sample `sequence` and event `event` on.
 
-        No more than about CHUNK samples at a time, and the events up to the last of them.
+        No more than about `most` samples at a time, and the events up to the last of them.
         """
         self.refresh()
-        stretches = samples.after(self._pieces, sequence, CHUNK)
+        stretches = samples.after(self._pieces, sequence, most)
         reached = stretches[-1].stop if stretches else sequence
         columns = samples.gather(stretches, None)
         links = list(self._links_until(event, reached))
