@@ -63,6 +63,53 @@ def test_chains_quotes_and_relative_headers() -> None:
     assert unit.arguments == ('"defbuffer1"', "SOUR", "READ")
 
 
+@st.composite
+def written(draw: st.DrawFn) -> tuple[Header, str]:
+    """A command in some form that SCPI-99 6.2.1 allows: each node long or short, in any case, brackets
+    in or out, with or without a leading colon and a numeric suffix of 1."""
+    header = draw(st.sampled_from(HEADERS))
+    pattern = header.pattern
+    while "[" in pattern:
+        inner = pattern[pattern.rindex("[") : pattern.index("]", pattern.rindex("[")) + 1]
+        pattern = pattern.replace(inner, inner[1:-1] if draw(st.booleans()) else "", 1)
+    if pattern.startswith("*"):
+        return header, draw(st.sampled_from([pattern, pattern.lower()]))
+    nodes = []
+    for node in pattern.strip(":").split(":"):
+        form = node if draw(st.booleans()) else "".join(c for c in node if not c.islower())
+        nodes.append(
+            draw(st.sampled_from([form.upper(), form.lower(), form.title()]))
+            + draw(st.sampled_from(["", "1"]))
+        )
+    return header, draw(st.sampled_from([":", ""])) + ":".join(nodes)
+
+
+@given(
+    written(),
+    st.sampled_from(["", "?", " 1", "  'text; with, separators'", '?  "b1", 2 ']),
+    st.sampled_from(["", ";", " ; "]),
+)
+def test_every_form_of_every_command_is_understood(said: tuple[Header, str], rest: str, tail: str) -> None:
+    header, text = said
+    (unit,) = units(text + rest + tail)
+    assert [each for each in HEADERS if each.matches(unit.header)] == [header]
+    assert unit.query == rest.startswith("?")
+    assert len(unit.arguments) == {"": 0, "?": 0, " 1": 1}.get(rest, 2 if "?" in rest else 1)
+
+
+@given(st.lists(written(), min_size=1, max_size=5))
+def test_a_chain_means_what_its_commands_mean_one_by_one(said: list[tuple[Header, str]]) -> None:
+    absolute = [text if text.startswith(("*", ":")) else ":" + text for _, text in said]
+    assert list(units(";".join(absolute))) == [unit for text in absolute for unit in units(text)]
+
+
+def test_common_commands_do_not_move_the_level() -> None:
+    """IEEE 488.2: `*` commands leave the header path alone (SCPI-99, 6.2.4)."""
+    assert [unit.header for unit in units(":SOUR:CURR:RANG 1;*OPC;LEV 2;:*CLS;LEV 3")] == [
+        ":SOUR:CURR:RANG", "*OPC", ":SOUR:CURR:LEV", "*CLS", ":SOUR:CURR:LEV",
+    ]  # fmt: skip
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_units_or_a_wire_error(text: str) -> None:
     try:

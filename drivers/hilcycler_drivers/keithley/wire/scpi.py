@@ -114,6 +114,8 @@ def units(line: str) -> Iterator[Unit]:
         head, _, rest = stripped.partition(" ")
         query = head.endswith("?")
         header = head.rstrip("?").upper()
+        if header.startswith(":*"):
+            header = header[1:]  # not in the grammar, but instruments take it and clients send it
         if not re.fullmatch(r"[:*]?[A-Z][A-Z0-9_]*(?::[A-Z][A-Z0-9_]*)*", header):
             raise WireError(f"undefined header {head!r}")
         if not header.startswith((":", "*")):

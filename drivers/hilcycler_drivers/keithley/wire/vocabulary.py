@@ -19,6 +19,7 @@ OPERATION_COMPLETE: Final = Header("*OPC")
 EVENT_STATUS: Final = Header("*ESR")
 STATUS_BYTE: Final = Header("*STB")
 WAIT: Final = Header("*WAI")
+STATUS_PRESET: Final = Header(":STATus:PRESet")
 
 ERROR: Final = Header(":SYSTem:ERRor[:NEXT]")
 ERROR_COUNT: Final = Header(":SYSTem:ERRor:COUNt")

@@ -192,9 +192,11 @@ def _fetch_2400(smu: Smu, _: Unit) -> str:
 
 
 def _measure(quantity: str) -> Answer:
-    def answer(smu: Smu, _: Unit) -> str:
+    def answer(smu: Smu, unit: Unit) -> str:
         smu.sense = quantity
         voltage, current = smu.measure()
+        if smu.model.dialect is Dialect.LEGACY:
+            return _fetch_2400(smu, unit)
         return number(voltage if quantity == "VOLT" else current)
 
     return answer
@@ -214,6 +216,7 @@ _COMMON: list[tuple[Header, Answer]] = [
     (v.EVENT_STATUS, ignored),
     (v.STATUS_BYTE, ignored),
     (v.WAIT, ignored),
+    (v.STATUS_PRESET, ignored),
     (v.ERROR, lambda smu, _: smu.next_error()),
     (v.ERROR_COUNT, _error_count),
     (v.CLEAR_ERRORS, _clear),
