@@ -6,12 +6,14 @@ import asyncio
 import os
 import platform
 import resource
+import shutil
 import sqlite3
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -75,9 +77,13 @@ def example_samples(sequence: int, rows: int, period: Second = 1.0) -> SampleBlo
 
 
 def make_run(folder: Path, rows: int, rows_a_commit: int, period: Second = 1.0) -> Path:
-    """A run of so many samples, written with so many a commit, as by an instrument of that rate."""
+    """A run of so many samples, written with so many a commit, as by an instrument of that rate.
+
+    The run has not ended, and its writer is gone.
+    """
     run = new_run_id()
     path = run_path(folder, run)
+    folder.mkdir(parents=True, exist_ok=True)
     disk.create(path)
     file = RunFile.create(path, Segment(run, 1, 0, 0, chain.START))
     file.write([Text("run-started", to_json(example_header(run)))])
@@ -243,6 +249,57 @@ def append(path: Path, commits: int = 500, rows_a_commit: int = 100) -> AppendFi
         times.append(_timed(partial(file.write, [samples]))[0])
     file.close()
     return AppendFigures(before, float(np.quantile(times, 0.5)), float(np.quantile(times, 0.99)))
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def journal(*, full: bool) -> list[dict[str, Any]]:
+    """Writing 64 runs of 1000 samples a second, appending to long runs, reading them back.
+
+    In the folder for temporary files: TMPDIR says on which disk that is.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return [*_writing(folder, full=full), *_appending(folder, full=full), *_reading(folder, full=full)]
+
+
+def _writing(folder: Path, *, full: bool) -> Iterator[dict[str, Any]]:
+    found = load(folder / "load", duration=600.0 if full else 10.0)
+    what = f"64 runs x 1000/s, {found.duration:.0f} s"
+    yield _row(f"{what}: packing and writing, % of a core", 100 * found.cpu_writers, 10)
+    yield _row(f"{what}: the whole process, % of a core", 100 * found.cpu, None)
+    yield _row(f"{what}: commit, median ms", 1e3 * found.commit_p50, None)
+    yield _row(f"{what}: commit, 99 % within ms", 1e3 * found.commit_p99, 15)
+    yield _row(f"{what}: oldest sample on disk, 99.9 % within s", found.durable_p999, 1.2)
+    yield _row(f"{what}: samples lost", found.lost, 0)
+    yield _row(f"{what}: bytes a sample", found.bytes_a_row, None)
+    shutil.rmtree(folder / "load")
+
+
+def _appending(folder: Path, *, full: bool) -> Iterator[dict[str, Any]]:
+    for rows in (1000, 1_000_000, 100_000_000) if full else (1000, 100_000, 1_000_000):
+        path = make_run(folder, rows, 2000)
+        opened = read(path, whole=False)
+        yield _row(f"{rows} samples: open, s", opened.open, 1)
+        found = append(path)
+        yield _row(f"{rows} samples: one more commit of 100, median ms", 1e3 * found.commit_p50, None)
+        path.unlink()
+
+
+def _reading(folder: Path, *, full: bool) -> Iterator[dict[str, Any]]:
+    rows = 10_000_000 if full else 1_000_000
+    for rate, rows_a_commit in (("1000/s", 1000), ("1/s", 64)):
+        path = make_run(folder, rows, rows_a_commit)
+        found = read(path)
+        yield _row(f"{rows} samples at {rate}: all to pandas, s", found.frame or 0.0, 6 if full else None)
+        yield _row(f"{rows} samples at {rate}: two columns, s", found.two_columns, None)
+        yield _row(f"{rows} samples at {rate}: window of 1 %, s", found.window, 0.2)
+        path.unlink()
+
+
+def _row(what: str, value: float, promised: float | None) -> dict[str, Any]:
+    return {"what": what, "measured": float(f"{value:.3g}"), "promised": promised}
 
 
 def machine() -> str:
