@@ -65,6 +65,9 @@ GALVANOSTAT = 6
 LOW_SPEED = 2
 HIGH_SPEED = 3
 
+_MARGIN: Volt = 10e-3
+"""Beyond the voltages of a step, so that the range of a hold is a range."""
+
 _SAMPLES = (program.TIME, program.VOLTAGE, program.CURRENT)
 _SPECTRUM = (program.TIME, program.FREQUENCY, program.REAL, program.IMAGINARY)
 _MEASURED_VOLTAGE = Option("add_meas", (Literal(0), VarType("ab"), write.var("u")))
@@ -350,9 +353,11 @@ def _potentiostat(
     voltages: Sequence[Volt], interval: Second, envelope: Envelope, device: Device
 ) -> list[Statement]:
     """The cell is switched on at the first of `voltages`; all of them will be applied."""
+    lowest = max(min(voltages) - _MARGIN, device.voltage[0])
+    highest = min(max(voltages) + _MARGIN, device.voltage[1])
     return [
         *_choose(LOW_SPEED, interval),
-        write.call("set_range_minmax", VarType("da"), number(min(voltages)), number(max(voltages))),
+        write.call("set_range_minmax", VarType("da"), number(lowest), number(highest)),
         *choose.current(envelope, device),
         write.call("set_e", number(voltages[0])),
         write.call("cell_on"),

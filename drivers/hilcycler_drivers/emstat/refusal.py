@@ -44,19 +44,30 @@ COMMANDS: Final[dict[type, tuple[str, ...]]] = {
 """The techniques of the family, and the script commands each needs."""
 
 
+ALWAYS: Final = (
+    "var", "store_var", "copy_var", "add_var", "sub_var", "mul_var", "if", "elseif", "else", "endif", "breakloop",
+    "endloop", "timer_start", "timer_get", "pck_start", "pck_add", "pck_end", "send_string", "set_pgstat_chan",
+    "set_pgstat_mode", "set_max_bandwidth", "set_range", "set_range_minmax", "set_autoranging", "cell_on", "cell_off",
+)  # fmt: skip
+"""Script commands that nearly every script uses."""
+
+
+def missing(kind: type, bits: int) -> list[str]:
+    """Script commands that a technique needs and a firmware with these capabilities does not know."""
+    return [command for command in (*ALWAYS, *COMMANDS[kind]) if not bits >> SCRIPT_BITS[command] & 1]
+
+
 def techniques(bits: int) -> frozenset[type]:
     """Those that a firmware with these script capabilities can do."""
-    return frozenset(
-        kind
-        for kind, commands in COMMANDS.items()
-        if all(bits >> SCRIPT_BITS[command] & 1 for command in commands)
-    )
+    return frozenset(kind for kind in COMMANDS if not missing(kind, bits))
 
 
 def check(step: Step, envelope: Envelope, device: Device, bits: int) -> None:
     """StepRefused, with the reason, if `device` with script capabilities `bits` cannot do `step`."""
-    if type(step) not in techniques(bits):
+    if type(step) not in COMMANDS:
         raise StepRefused(f"the {device.name} cannot do {step.kind}")
+    if unknown := missing(type(step), bits):
+        raise StepRefused(f"the firmware of this {device.name} does not know {', '.join(unknown)}")
     if any(map(math.isnan, (*envelope.voltage, *envelope.current, envelope.charge))):
         raise StepRefused("a safety limit is not a number")
     match step:

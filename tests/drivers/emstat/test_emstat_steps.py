@@ -40,8 +40,9 @@ from hilcycler.steps import (
     VoltageBelow,
     VoltageSettled,
 )
-from hilcycler_drivers.emstat import driver
+from hilcycler_drivers.emstat import driver, refusal
 from hilcycler_drivers.emstat.driver import EmStat
+from hilcycler_drivers.emstat.wire.devices import DEVICES, SCRIPT_BITS
 from hilcycler_simulators.instruments.emstat import EmStatTwin
 from hilcycler_simulators.virtual_time import run
 
@@ -492,6 +493,21 @@ def test_what_it_cannot_do_is_refused_with_the_limit(step: Step, says: str) -> N
 def test_a_smaller_model_refuses_what_a_larger_one_does() -> None:
     assert "-3 V to 3 V of the EmStat4 LR" in refused(ConstantVoltage(4.2, ends(HOUR)), model="es4_lr")
     assert "30 mA of the EmStat4 LR" in refused(ConstantCurrent(0.1, ends(HOUR)), model="es4_lr")
+
+
+DOCUMENTED = int("03FFFFBFE8FFFFFFFFFFFFFFFFFFFFBFFFFE", 16)
+"""An answer to CM that the vendor's documentation shows."""
+
+
+def test_a_documented_firmware_knows_all_that_is_needed() -> None:
+    assert len(refusal.techniques(DOCUMENTED)) == 8
+
+
+@pytest.mark.parametrize("command", ["send_string", "meas_loop_cp", "set_i"])
+def test_an_old_firmware_is_refused_by_what_it_does_not_know(command: str) -> None:
+    bits = DOCUMENTED & ~(1 << SCRIPT_BITS[command])
+    with pytest.raises(StepRefused, match=f"EmStat4 HR does not know {command}"):
+        refusal.check(ConstantCurrent(1e-3, ends(HOUR)), WIDE, DEVICES["es4_hr"], bits)
 
 
 def test_every_technique_of_the_driver_is_declared() -> None:

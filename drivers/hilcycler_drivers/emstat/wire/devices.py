@@ -1,8 +1,9 @@
 """The models of the family: what each is called on the wire, what it can do, what it must not do.
 
-Voltages and currents from the vendor's descriptions as cited by independent drivers; accuracies
-are those of the EmStat4 and Nexus data sheets as a class (gain 0.2 %, offset 0.1 % of the range),
-not of one calibrated unit. Nothing here was measured on hardware by us.
+Voltage windows, largest currents, range indices and overload factors: the vendor's MethodSCRIPT manual
+as cited by independent drivers, and its published sources. The accuracies (0.2 % of the reading and
+0.1 % of the range for currents, 0.1 % and 1 mV for voltages) and the lowest frequency are assumed for
+the class; the data sheet of a unit says what holds for it. Nothing here was measured by us.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Device:
 
     A current beyond `overload` times the nominal range is not measured but clipped and flagged;
     `warning` and `underload` likewise flag. `gain` and `offset` (of the nominal range) bound the
-    error of a current reading; `voltage_gain` and `voltage_offset` (V) that of a voltage.
+    error of a current reading; `voltage_gain` and `voltage_offset` (V) that of a voltage. `serial` is
+    an example, which a simulated one answers.
     """
 
     code: str
