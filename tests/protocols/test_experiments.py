@@ -16,8 +16,10 @@ from hilcycler.language import (
     loads,
     of_experiment,
     outside,
+    template,
     to_yaml,
     tree_of,
+    written_out,
 )
 from hilcycler.protocol import Envelope, Group, Insert, Node, Protocol, Repeat, ends_of, walk
 from hilcycler.steps import (
@@ -86,6 +88,25 @@ def test_what_it_writes_can_be_kept_and_edited(name: str) -> None:
     tree = tree_of(found.build(found.parameters()))
     assert isinstance(tree, dict)
     assert loads(to_yaml(tree)).bind(CELL) == built(name)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_file_to_begin_with_means_the_same_and_shows_every_parameter(name: str) -> None:
+    text = template(name)
+    assert loads(text).bind(CELL) == built(name)
+    for key in experiment(name).parameters.key_names():
+        assert f"  {key}: " in text or f"  # {key}: " in text
+    assert loads(written_out(name)).bind(CELL) == built(name)
+
+
+def test_what_is_commented_out_in_a_file_to_begin_with_can_be_used() -> None:
+    text = template("symmetric-cycling", {"current": "2 mA/cm2"})
+    assert "  current: 2 mA/cm2 " in text
+    all_used = "\n".join(
+        line.replace("  # ", "  ", 1) if ": {" in line or "every: " in line else line
+        for line in text.splitlines()
+    )
+    assert kinds(loads(all_used).bind(CELL)).count("peis") == 3
 
 
 @pytest.mark.parametrize("name", ALL)

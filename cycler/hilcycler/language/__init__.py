@@ -8,6 +8,7 @@ from hilcycler.language.description import describe, describe_step
 from hilcycler.language.document import Document, load, load_cell, loads, of_experiment
 from hilcycler.language.experiment import Experiment, experiment, experiments, parameter
 from hilcycler.language.faults import Fault, FileError, Where
+from hilcycler.language.template import template, written_out
 from hilcycler.language.writing import to_yaml, tree_of
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "outside",
     "parameter",
     "set_points",
+    "template",
     "to_yaml",
     "tree_of",
+    "written_out",
 ]

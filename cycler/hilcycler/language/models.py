@@ -295,7 +295,7 @@ class Item(Strict):
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
         """The keys of which an item has exactly one."""
-        return tuple(key for key, name in cls.keys().items() if name in _KINDS)
+        return tuple(key for key, name in cls.key_names().items() if name in _KINDS)
 
     @classmethod
     def keys_in_words(cls) -> str:
@@ -313,13 +313,15 @@ class Item(Strict):
     def kind(self) -> str:
         """The key that says what it is."""
         return next(
-            key for key, name in self.keys().items() if name in _KINDS and getattr(self, name) is not None
+            key
+            for key, name in self.key_names().items()
+            if name in _KINDS and getattr(self, name) is not None
         )
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
-        given = [key for key, name in self.keys().items() if getattr(self, name) is not None]
-        kinds = [key for key in given if self.keys()[key] in _KINDS]
+        given = [key for key, name in self.key_names().items() if getattr(self, name) is not None]
+        kinds = [key for key in given if self.key_names()[key] in _KINDS]
         if not kinds or len(kinds) > 1:
             found = " and ".join(kinds) or ", ".join(given) or "nothing"
             raise wrong(f"found {found}; expected one of {self.keys_in_words()}")

@@ -50,7 +50,7 @@ class Strict(BaseModel):
         if not isinstance(data, Mapping):
             found = "a list" if isinstance(data, list) else shown(str(data))
             raise wrong(f"expected keys ({cls.keys_in_words()}); found {found}")
-        known = cls.keys()
+        known = cls.key_names()
         unknown = [key for key in data if key not in known]
         faults = [_detail("unknown_key", cls.unknown(key), (key,), data[key]) for key in unknown]
         try:
@@ -71,13 +71,13 @@ class Strict(BaseModel):
         return made
 
     @classmethod
-    def keys(cls) -> dict[str, str]:
+    def key_names(cls) -> dict[str, str]:
         """What may be written, with the name of its field."""
         return {field.alias or name: name for name, field in cls.model_fields.items()}
 
     @classmethod
     def keys_in_words(cls) -> str:
-        return ", ".join(cls.keys())
+        return ", ".join(cls.key_names())
 
     @classmethod
     def unknown(cls, key: str) -> str:
@@ -88,7 +88,7 @@ class Strict(BaseModel):
 
     @classmethod
     def _closest(cls, key: str) -> str:
-        return next(iter(get_close_matches(key, cls.keys(), n=1)), "")
+        return next(iter(get_close_matches(key, cls.key_names(), n=1)), "")
 
     @classmethod
     def _again(cls, detail: ErrorDetails) -> InitErrorDetails:
@@ -97,7 +97,7 @@ class Strict(BaseModel):
         if len(location) == 1:
             match detail["type"]:
                 case "missing":
-                    field = cls.model_fields[cls.keys()[str(location[0])]]
+                    field = cls.model_fields[cls.key_names()[str(location[0])]]
                     message = f"is missing; expected {field.description or 'a value'}"
                 case "list_type" | "tuple_type":
                     message = "expected a list, each item on a line that begins with '- '"

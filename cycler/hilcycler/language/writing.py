@@ -38,6 +38,11 @@ def to_yaml(tree: Mapping[str, Tree]) -> str:
     return "".join(f"{line}\n" for line in _mapping(tree, 0))
 
 
+def inline(value: Tree) -> str:
+    """`value` on one line."""
+    return _inline(value, always=True) or ""
+
+
 def _mapping(tree: Mapping[str, Tree], indent: int) -> Iterator[str]:
     for key, value in tree.items():
         yield from _entry(f"{' ' * indent}{_scalar(key)}:", value, indent)
