@@ -3,7 +3,7 @@
 from hilcycler.journal.damage import Damage
 from hilcycler.journal.executed import ExecutedStep
 from hilcycler.journal.journal import Journal, Settings
-from hilcycler.journal.names import new_run_id, run_path
+from hilcycler.journal.names import new_run_id, run_path, segments
 from hilcycler.journal.reading import News, Run, State, open_run
 from hilcycler.journal.recovery import CutOff, ResumeState, resume_state
 from hilcycler.journal.runs import RunSummary, find_run, list_runs
@@ -35,5 +35,6 @@ __all__ = [
     "run_path",
     "salvage",
     "seal",
+    "segments",
     "verify",
 ]

@@ -47,13 +47,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What came since the last look: sample columns, events, and where to look next."""
+    """What came since the last look: sample columns, events, and where to look next.
+
+    `after`: for each event, how many samples of the run came before it.
+    """
 
     columns: dict[str, NDArray[Any]]
     events: tuple[Event, ...]
     next_sequence: int
     next_event: int
     state: State
+    after: tuple[int, ...] = ()
 
 
 def open_run(path: str | os.PathLike[str], fallback: Path | None = None) -> Run:
@@ -182,7 +186,8 @@ class Run:
         columns = samples.gather(stretches, None)
         links = list(self._links_until(event, reached))
         events = tuple(from_json(link.record) for link in links)
-        return News(columns, events, reached, event + len(events), self.state)
+        after = tuple(link.rows for link in links)
+        return News(columns, events, reached, event + len(events), self.state, after)
 
     async def follow(self, sequence: int = 0, event: int = 0, *, every: Second = 1.0) -> AsyncIterator[News]:
         """Each look that brings something new, until the run has ended or its writer is gone."""
