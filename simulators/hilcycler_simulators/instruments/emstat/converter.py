@@ -38,7 +38,7 @@ _NOISE_CURRENT: Final = 1.0
 # A unit is calibrated: its own errors are a part of what the class is allowed. Offsets are zeroed
 # at power-up and matter most, since they look like charge.
 _GAIN_SHARE: Final = 0.2
-_OFFSET_SHARE: Final = 0.02
+_OFFSET_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)

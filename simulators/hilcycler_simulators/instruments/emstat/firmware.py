@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 
@@ -61,9 +59,10 @@ from hilcycler_drivers.emstat.wire import (
 )
 from hilcycler_drivers.emstat.wire.devices import SCRIPT_BITS
 from hilcycler_drivers.emstat.wire.script import UNKNOWN_COMMAND, Script, ScriptError, parse
-from hilcycler_simulators.faults import At
 from hilcycler_simulators.instruments.emstat import values
-from hilcycler_simulators.instruments.emstat.runner import Interrupt, Output, PowerLost, Runner, Steps
+from hilcycler_simulators.instruments.emstat.output import Interrupt, Output, PowerLost, Steps
+from hilcycler_simulators.instruments.emstat.runner import Runner
+from hilcycler_simulators.instruments.emstat.schedule import Schedule
 from hilcycler_simulators.instruments.emstat.unit import Unit
 from hilcycler_simulators.instruments.emstat.values import commands
 from hilcycler_simulators.serving import CHUNK
@@ -107,6 +106,7 @@ class EmStat:
         self.unit = unit
         self.announced = unit.device
         self.deaf_for = DEAF_FOR
+        self.mishaps = Schedule()
         self._pace = pace
         self._vectorise = vectorise
         self._decoder = RequestDecoder()
@@ -116,17 +116,13 @@ class EmStat:
         self._deaf_until = -math.inf
         self._loaded: Script | None = None
         self._steps: Steps | None = None
-        self._output = _nothing(0.0)
+        self._output = Output.nothing(0.0)
         self._said = 0  # lines of it
         self._started: tuple[Second, Second] = (0.0, 0.0)  # caller's clock, simulated time
         self._halted = False
         self._rest_until = -math.inf
         self._absent_until = -math.inf
         self._cut_off = False
-        self._scripts = 0
-        self._packages = 0
-        self._mishaps: list[tuple[At, Mishap]] = []
-        self._mishap: Mishap | None = None
 
     @property
     def is_running(self) -> bool:
@@ -262,7 +258,7 @@ class EmStat:
         self._started = (at, self.unit.circuit.clock)
         self._steps = Runner(self.unit, script, vectorise=self._vectorise).run()
         self._halted = False
-        self._scripts, self._packages = self._scripts + 1, 0
+        self.mishaps.script_begins()
         self._resume(None, at)
 
     def _refuse(self, request: Request, code: int, now: Second) -> None:
@@ -295,6 +291,8 @@ class EmStat:
         if self._pace is None and heard is not None:
             command_at = limit = -math.inf
         output = self._output
+        if output.breath:  # a script that takes no time never comes to when the command came
+            command_at = min(command_at, output.until)
         reached = int(np.searchsorted(output.due, min(limit, command_at), side="right"))
         if reached > self._said:
             self._say_lines(reached)
@@ -304,7 +302,7 @@ class EmStat:
             self._command(heard.request, command_at, now)
             return True
         if self._said == len(output.ends) and output.until <= limit:
-            if not self._befall(now):
+            if not self.mishaps.befall(now):
                 self._resume(None, now)
             return True
         return False
@@ -366,20 +364,16 @@ class EmStat:
             self._stop()
             self._error(Failure("", failure.code, failure.line), now)
         else:
-            self._output, self._said = self._before_mishap(output), 0
+            self._output, self._said = self.mishaps.before_next(output, self.unit.circuit.clock), 0
             if output.breath:
                 self._rest_until = now + _BREATH
 
     def _stop(self) -> None:
         self._steps = None
         self._halted = False
-        self._output, self._said = _nothing(self.unit.circuit.clock), 0
+        self._output, self._said = Output.nothing(self.unit.circuit.clock), 0
 
     # --- mishaps
-
-    def plan(self, at: At, mishap: Mishap) -> None:
-        """Let `mishap` happen once, at that point."""
-        self._mishaps.append((at, mishap))
 
     def fail(self, code: int, now: Second) -> None:
         """The running script fails, with the cell as it is."""
@@ -400,44 +394,6 @@ class EmStat:
             with suppress(PowerLost):
                 self._steps.send(Interrupt("power", self._not_before(-math.inf)))
             self._stop()
-
-    def _before_mishap(self, output: Output) -> Output:
-        """`output`, cut where the next mishap happens, if that is within it."""
-        coming = [planned for planned in self._mishaps if planned[0].script == self._scripts]
-        if not coming:
-            return output
-        planned = min(coming, key=lambda each: each[0].packages)
-        starts = np.concatenate(([0], output.ends[:-1])).astype(np.intp)
-        package = (
-            (np.frombuffer(output.data, np.uint8)[starts] == ord("P")) if len(output.ends) else starts > 0
-        )
-        due = planned[0].packages - self._packages
-        self._packages += int(package.sum())
-        if due > int(package.sum()):
-            return output
-        self._mishaps.remove(planned)
-        self._mishap = planned[1]
-        if due <= 0:
-            return _nothing(self.unit.circuit.clock)
-        last = int(np.flatnonzero(package)[due - 1]) + 1
-        cut = int(output.ends[last - 1])
-        return Output(output.data[:cut], output.ends[:last], output.due[:last], float(output.due[last - 1]))
-
-    def _befall(self, now: Second) -> bool:
-        """Let the mishap happen, now that everything before it is said."""
-        mishap, self._mishap = self._mishap, None
-        if mishap is None:
-            return False
-        mishap(now)
-        return True
-
-
-Mishap: TypeAlias = Callable[[Second], None]
-"""What happens; it is told when, on the caller's clock."""
-
-
-def _nothing(clock: Second) -> Output:
-    return Output(b"", np.empty(0, np.intp), np.empty(0), clock)
 
 
 def _first_character(request: Request) -> str:

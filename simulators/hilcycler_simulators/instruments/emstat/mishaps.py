@@ -48,9 +48,9 @@ def build(
     for fault in faults:
         match fault:
             case FirmwareError(at, code):
-                firmware.plan(at, _failing(firmware, code))
+                firmware.mishaps.plan(at, _failing(firmware, code))
             case Reboot(at, seconds):
-                firmware.plan(at, _rebooting(firmware, seconds))
+                firmware.mishaps.plan(at, _rebooting(firmware, seconds))
             case Deaf(seconds):
                 firmware.deaf_for = seconds
             case WrongModel(code):

@@ -7,13 +7,11 @@ the cell lives only up to it, and the variables are those of the last sample bef
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hilcycler.quantities import Second
 from hilcycler_drivers.emstat.wire import (
@@ -40,7 +38,9 @@ from hilcycler_simulators.instruments.emstat.body import (
     write,
 )
 from hilcycler_simulators.instruments.emstat.converter import Floats
-from hilcycler_simulators.instruments.emstat.techniques import MUST_BE_POSITIVE, NOT_SUPPORTED, Sweep, prepare
+from hilcycler_simulators.instruments.emstat.output import Interrupt, Judged, Output, PowerLost, Steps, Taken
+from hilcycler_simulators.instruments.emstat.sweeps import Sweep
+from hilcycler_simulators.instruments.emstat.techniques import MUST_BE_POSITIVE, NOT_SUPPORTED, prepare
 from hilcycler_simulators.instruments.emstat.unit import BAD_VARTYPE, OUT_OF_BOUNDS, Unit
 from hilcycler_simulators.instruments.emstat.values import PURE, Failure, Value, holds, is_pure, key, number
 from hilcycler_simulators.instruments.emstat.vectorised import run_vectorised
@@ -55,41 +55,6 @@ _IGNORED: Final = frozenset(
     {"set_pgstat_chan", "set_max_bandwidth", "set_acquisition_frac", "set_acquisition_frac_autoadjust",
      "file_open", "file_close"}
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Bytes, line by line: line `i` ends before `data[ends[i]]` and is due at `due[i]`.
-
-    The runner may go on when simulated time has reached `until`. `breath`: nothing to say and no
-    time passed, but a script that loops for ever must let others live.
-    """
-
-    data: bytes
-    ends: NDArray[np.intp]
-    due: Floats
-    until: Second
-    breath: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """A command that came while the script ran, or the loss of its power, at simulated time `at`."""
-
-    command: Literal["h", "H", "Z", "Y", "R", "power"]
-    at: Second
-
-
-Steps: TypeAlias = Generator[Output, Interrupt | None, None]
-Judged: TypeAlias = Generator[Output, Interrupt | None, Outcome]
-Taken: TypeAlias = Generator[Output, Interrupt | None, tuple[int, Outcome]]
-
-_NO_ENDS: Final = np.empty(0, np.intp)
-_NO_TIMES: Final = np.empty(0)
-
-
-class PowerLost(Exception):
-    """The script is gone, in the middle of whatever it did; the cell has lived up to then."""
 
 
 class _Abort(Exception):
@@ -138,7 +103,7 @@ class Runner:
         """Let time pass, under whatever the cell is under."""
         end = self._now + seconds
         while self._now < end:
-            interrupt = yield Output(b"", _NO_ENDS, _NO_TIMES, end)
+            interrupt = yield Output.nothing(end)
             if interrupt is None:
                 self._unit.circuit.pass_time(end - self._now)
                 return
@@ -161,7 +126,7 @@ class Runner:
                     return
                 case "h":
                     # The cell stays as it is; only the script stands still.
-                    interrupt = yield Output(b"", _NO_ENDS, _NO_TIMES, float("inf"))
+                    interrupt = yield Output.nothing(float("inf"))
                     if interrupt is not None:
                         self._halted += interrupt.at - self._now
                         self._unit.circuit.pass_time(interrupt.at - self._now)
@@ -215,7 +180,7 @@ class Runner:
     def _breathe(self) -> Steps:
         self._repeats += 1
         if self._repeats % _BREATHE_EVERY == 0:
-            interrupt = yield Output(b"", _NO_ENDS, _NO_TIMES, self._now, breath=True)
+            interrupt = yield Output.nothing(self._now, breath=True)
             yield from self._obey(interrupt)
 
     def _close(self, *messages: Reply) -> Steps:
@@ -420,7 +385,7 @@ class Runner:
         start = self._now
         look, columns = taken.sweep.measure(taken.first, taken.times[:1])
         wait = float(taken.times[0])
-        interrupt = yield Output(b"", _NO_ENDS, _NO_TIMES, start + wait)
+        interrupt = yield Output.nothing(start + wait)
         if interrupt is not None and interrupt.at < start + wait:
             look.commit(interrupt.at - start)
             yield from self._obey(interrupt)

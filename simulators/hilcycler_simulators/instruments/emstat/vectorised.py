@@ -11,44 +11,33 @@ done in columns run plainly, one by one. So the guess decides how fast this is, 
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import groupby
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilcycler_drivers.emstat.wire import Packages, encode
-from hilcycler_drivers.emstat.wire.script import (
-    Argument,
-    Command,
-    Comparison,
-    If,
-    Literal,
-    Statement,
-    Variable,
-    VarType,
-)
+from hilcycler_drivers.emstat.wire.script import Statement
 from hilcycler_simulators.instruments.emstat.body import (
-    ABORTED,
-    BROKEN,
     GOES_ON,
     Column,
     Done,
     Grid,
     Lines,
     Outcome,
-    join,
     run_plain,
 )
-from hilcycler_simulators.instruments.emstat.converter import Bytes, Floats
-from hilcycler_simulators.instruments.emstat.values import Package, Value, Variables, commands
-
-Mask: TypeAlias = NDArray[np.bool_]
-Numbers: TypeAlias = Any  # a column of float64 or int64, or one Python number for all rows
+from hilcycler_simulators.instruments.emstat.columns import (
+    Block,
+    Col,
+    Mask,
+    Sweep,
+    blocks,
+    column_of,
+    written,
+)
+from hilcycler_simulators.instruments.emstat.foresight import Foresight, foresee
+from hilcycler_simulators.instruments.emstat.values import Package, Variables
 
 _FIRST_STRETCH: Final = 64
 _LONG_STRETCH: Final = 4096
@@ -58,394 +47,27 @@ _HARDLY_WORTH_IT: Final = 4
 
 _REFINEMENTS: Final = 3
 _PLAIN_STRETCH: Final = 64
-_LARGEST_INTEGER: Final = 2**31 - 1
 
 
 def run_vectorised(
     body: tuple[Statement, ...], grid: Grid, variables: Variables, package: Package | None, *, muted: bool
 ) -> Done:
     """As `run_plain`, for pure bodies."""
-    plan = _plan(body, frozenset(grid.columns))
+    plan = foresee(body, frozenset(grid.columns))
     if plan is None or package is not None:
         return run_plain(body, grid, variables, package, muted=muted)
     return _Run(plan, grid, variables, muted).run()
 
 
-@dataclass(slots=True)
-class _Habit:
-    """How far apart the events of a body were when it last ran, the row of the first, what they left."""
-
-    gap: int = 0
-    first: int = 0
-    left: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What can be known about a body without running it.
-
-    `carried`: variables that a row may read as an earlier row left them. For each, by how much it
-    counts in every row, by how much at an event, whence an event copies it, and whether every row
-    adds another variable to it (`sums`) or copies one into it (`follows`).
-    """
-
-    body: tuple[Statement, ...]
-    carried: frozenset[str]
-    counts: dict[str, Value]
-    steps: dict[str, Value]
-    reset: frozenset[str]
-    copies: dict[str, str]
-    sums: frozenset[str]
-    follows: frozenset[str]
-    habit: _Habit
-
-
-@lru_cache(maxsize=256)
-def _plan(body: tuple[Statement, ...], outputs: frozenset[str]) -> _Plan | None:
-    """None if the body uses array elements, which are not kept in columns.
-
-    `outputs` are the variables that the loop itself writes before the body runs.
-    """
-    everything = list(commands(body))
-    if any(isinstance(a, Variable) and a.index is not None for c in everything for a in c.arguments):
-        return None
-    carried: set[str] = set()
-    written: set[str] = set()
-    certain = _assigned(body, set(outputs), carried, written)
-    carried |= written - certain
-    always = [c for c in body if isinstance(c, Command)]
-    counts: dict[str, Value] = {}
-    steps: dict[str, Value] = {}
-    reset: set[str] = set()
-    sums: set[str] = set()
-    follows: set[str] = set()
-    copies: dict[str, str] = {}
-    for command in everything:
-        target = _target(command)
-        if target not in carried:
-            continue
-        change = command.arguments[1] if len(command.arguments) > 1 else None
-        if command.name in {"add_var", "sub_var"} and isinstance(change, Literal):
-            sign = -1 if command.name == "sub_var" else 1
-            by = Value(sign * (change.mantissa if change.is_integer else change.value))
-            (counts if any(command is c for c in always) else steps)[target] = by
-        elif command.name in {"add_var", "sub_var"} and any(command is c for c in always):
-            sums.add(target)
-        elif command.name == "copy_var" and any(command is c for c in always):
-            follows.add(target)
-        elif command.name == "copy_var":
-            copies[target] = str(command.arguments[0])
-        else:
-            reset.add(target)
-    return _Plan(
-        body,
-        frozenset(carried),
-        counts,
-        steps,
-        frozenset(reset),
-        copies,
-        frozenset(sums),
-        frozenset(follows),
-        _Habit(),
-    )
-
-
-def _assigned(
-    body: tuple[Statement, ...], certain: set[str], carried: set[str], written: set[str]
-) -> set[str]:
-    """Variables certainly written by `body`; what may be read before goes to `carried`."""
-    certain = set(certain)
-    for statement in body:
-        match statement:
-            case If(branches, otherwise):
-                for branch in branches:
-                    carried |= _names(branch.condition.left, branch.condition.right) - certain
-                arms = [_assigned(b.body, certain, carried, written) for b in branches]
-                arms.append(_assigned(otherwise, certain, carried, written))
-                certain = set.intersection(*arms)
-            case Command():
-                carried |= _names(*_reads(statement)) - certain
-                if (target := _target(statement)) is not None:
-                    written.add(target)
-                    certain.add(target)
-            case _:
-                raise AssertionError(statement)
-    return certain
-
-
-def _target(command: Command) -> str | None:
-    match command.name:
-        case "copy_var":
-            return str(command.arguments[1])
-        case "pck_start" | "pck_add" | "pck_end" | "breakloop" | "abort" | "send_string" | "var":
-            return None
-        case _:
-            return str(command.arguments[0])
-
-
-def _reads(command: Command) -> tuple[Argument, ...]:
-    match command.name:
-        case "copy_var":
-            return command.arguments[:1]
-        case "store_var":
-            return command.arguments[1:]
-        case "timer_get" | "var":
-            return ()
-        case _:
-            return command.arguments
-
-
-def _names(*arguments: Argument) -> set[str]:
-    return {a.name for a in arguments if isinstance(a, Variable)}
-
-
-# --- columns --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Col:
-    """A variable over the rows: numbers and metadata as columns, or one for all rows."""
-
-    numbers: Numbers
-    integer: bool
-    vartype: str = "aa"
-    measured: bool = False
-    status: Any = 0
-    ranges: Any = 0
-
-    @property
-    def kind(self) -> tuple[bool, str, bool]:
-        return self.integer, self.vartype, self.measured
-
-    def at(self, row: int) -> Value:
-        number = _cell(self.numbers, row)
-        return Value(
-            int(number) if self.integer else float(number),
-            self.vartype,
-            int(_cell(self.status, row)),
-            int(_cell(self.ranges, row)),
-            self.measured,
-        )
-
-
-def _cell(column: Any, row: int) -> Any:  # noqa: ANN401  (a column or one number for all)
-    return column[row] if isinstance(column, np.ndarray) else column
-
-
-def _column(value: Value) -> _Col:
-    return _Col(
-        value.number, isinstance(value.number, int), value.vartype, value.measured, value.status, value.range
-    )
-
-
-@dataclass(slots=True)
-class _Said:
-    """A package at one place of the body: in which rows it was sent, and its columns."""
-
-    mask: Mask | None
-    columns: tuple[_Col, ...]
-
-
-class _Sweep:
-    """One execution of a body over `rows` rows, from guessed beginnings. Everything ends as columns.
-
-    `exact` is the number of rows, from the first, in which nothing was met that columns cannot do.
-    A mask tells for which rows a statement runs; None is all of them.
-    """
-
-    def __init__(self, grid: Grid, variables: dict[str, _Col]) -> None:
-        self.rows = len(grid)
-        self.variables = variables
-        self.exact = self.rows
-        self.said: list[_Said] = []
-        self.stopped_at = self.rows
-        self.outcome: Outcome = GOES_ON
-        self.added: dict[str, _Col] = {}
-        self._timer = grid.timer
-        self._stopped: Mask | None = None  # rows left by breakloop or abort
-        self._package: list[_Col] | None = None
-        self._package_mask: Mask | None = None
-
-    def run(self, body: tuple[Statement, ...]) -> None:
-        with np.errstate(all="ignore"):
-            self._block(body, None)
-        if self._package is not None:
-            self.exact = 0
-
-    def _refuse(self, mask: Mask | None) -> None:
-        """The rows of `mask` do what cannot be done in columns."""
-        if mask is None:
-            self.exact = 0
-        elif mask.any():
-            self.exact = min(self.exact, int(np.argmax(mask)))
-
-    def _block(self, body: tuple[Statement, ...], mask: Mask | None) -> None:
-        """Run for the rows of `mask`, less those that are left on the way."""
-        for statement in body:
-            stopped = self._stopped
-            if isinstance(statement, If):
-                self._if(statement, mask)
-            else:
-                assert isinstance(statement, Command)
-                self._command(statement, mask)
-            if self._stopped is not stopped:
-                assert self._stopped is not None
-                mask = ~self._stopped if mask is None else mask & ~self._stopped
-
-    def _if(self, statement: If, mask: Mask | None) -> None:
-        undecided = mask
-        for branch in statement.branches:
-            met = self._holds(branch.condition, undecided)
-            how_many = np.count_nonzero(met)
-            if how_many == self.rows:
-                self._block(branch.body, None)
-                return
-            if how_many:
-                self._block(branch.body, met)
-            undecided = ~met if undecided is None else undecided & ~met
-        if statement.otherwise and (undecided is None or undecided.any()):
-            self._block(statement.otherwise, undecided)
-
-    def _holds(self, comparison: Comparison, mask: Mask | None) -> Mask:
-        """For which rows of `mask` the comparison holds."""
-        left, right = self._value(comparison.left, mask), self._value(comparison.right, mask)
-        if left is None or right is None:
-            return np.zeros(self.rows, bool)
-        met = _COMPARE[comparison.operator](left.numbers, right.numbers)
-        everywhere: Mask = met if isinstance(met, np.ndarray) else np.full(self.rows, met)
-        return everywhere if mask is None else everywhere & mask
-
-    def _value(self, argument: Argument, mask: Mask | None) -> _Col | None:
-        if isinstance(argument, Literal):
-            number = argument.mantissa if argument.is_integer else argument.value
-            return _Col(number, argument.is_integer)
-        found = self.variables.get(str(argument))
-        if found is None:
-            self._refuse(mask)  # never written: a failure, which the plain run reports
-        return found
-
-    def _command(self, command: Command, mask: Mask | None) -> None:
-        match command.name:
-            case "breakloop" | "abort":
-                self._stop(BROKEN if command.name == "breakloop" else ABORTED, mask)
-            case "pck_start" | "pck_add" | "pck_end":
-                self._pack(command, mask)
-            case "timer_get":
-                self._store(str(command.arguments[0]), _Col(self._timer, integer=False, vartype="eb"), mask)
-            case "store_var":
-                vartype = command.arguments[2]
-                assert isinstance(vartype, VarType)
-                if (source := self._value(command.arguments[1], mask)) is not None:
-                    stored = _Col(source.numbers, source.integer, vartype.code)
-                    self._store(str(command.arguments[0]), stored, mask)
-            case "copy_var":
-                if (source := self._value(command.arguments[0], mask)) is not None:
-                    self._store(str(command.arguments[1]), source, mask)
-            case "add_var" | "sub_var" | "mul_var" | "div_var":
-                self._arithmetic(command, mask)
-            case "var":
-                pass
-            case _:
-                self._refuse(mask)
-
-    def _stop(self, outcome: Outcome, mask: Mask | None) -> None:
-        if self._package is not None:
-            self._refuse(mask)
-        first = 0 if mask is None else int(np.argmax(mask))
-        if first < self.stopped_at:
-            self.stopped_at, self.outcome = first, outcome
-        leaving = np.ones(self.rows, bool) if mask is None else mask
-        self._stopped = leaving if self._stopped is None else self._stopped | leaving
-
-    def _pack(self, command: Command, mask: Mask | None) -> None:
-        if command.name == "pck_start" and self._package is None:
-            self._package, self._package_mask = [], mask
-        elif self._package is None or mask is not self._package_mask:
-            self._refuse(mask)
-        elif command.name == "pck_add":
-            if (column := self._value(command.arguments[0], mask)) is not None:
-                self._package.append(column)
-        else:
-            if self._package:
-                self.said.append(_Said(mask, tuple(self._package)))
-            self._package = None
-
-    def _arithmetic(self, command: Command, mask: Mask | None) -> None:
-        name = str(command.arguments[0])
-        old, operand = self._value(command.arguments[0], mask), self._value(command.arguments[1], mask)
-        if old is None or operand is None:
-            return
-        integer = old.integer and operand.integer
-        match command.name:
-            case "add_var":
-                result = old.numbers + operand.numbers
-                self.added[name] = operand
-            case "sub_var":
-                result = old.numbers - operand.numbers
-                self.added[name] = replace(operand, numbers=-operand.numbers)
-            case "mul_var" if not integer:
-                result = old.numbers * operand.numbers
-            case "div_var" if not integer:
-                self._refuse_where(operand.numbers == 0, mask)
-                result = np.divide(old.numbers, operand.numbers)
-            case _:
-                self._refuse(mask)
-                return
-        if integer:
-            self._refuse_where(np.abs(result) > _LARGEST_INTEGER, mask)
-        self._store(name, _Col(result, integer, old.vartype, old.measured, old.status, old.ranges), mask)
-
-    def _refuse_where(self, condition: Any, mask: Mask | None) -> None:  # noqa: ANN401  (a column or one bool)
-        if np.any(condition):
-            wrong = np.broadcast_to(condition, self.rows)
-            self._refuse(wrong if mask is None else wrong & mask)
-
-    def _store(self, name: str, new: _Col, mask: Mask | None) -> None:
-        if mask is None:
-            self.variables[name] = new
-            return
-        old = self.variables.get(name)
-        if old is None or old.kind != new.kind:
-            self._refuse(mask)
-            return
-        self.variables[name] = _Col(
-            _merge(mask, new.numbers, old.numbers),
-            old.integer,
-            old.vartype,
-            old.measured,
-            _merge(mask, new.status, old.status),
-            _merge(mask, new.ranges, old.ranges),
-        )
-
-
-_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-}
-
-
-def _merge(mask: Mask, new: Any, old: Any) -> Any:  # noqa: ANN401  (columns or single numbers)
-    if new is old or (not isinstance(new, np.ndarray) and not isinstance(old, np.ndarray) and new == old):
-        return old
-    return np.where(mask, new, old)
-
-
-# --- stretches ------------------------------------------------------------------------------
-
-
 class _Run:
     """A grid, stretch by stretch."""
 
-    def __init__(self, plan: _Plan, grid: Grid, variables: Variables, muted: bool) -> None:  # noqa: FBT001
+    def __init__(self, plan: Foresight, grid: Grid, variables: Variables, muted: bool) -> None:  # noqa: FBT001
         self._plan = plan
         self._grid = grid
         self._variables = dict(variables)
         self._muted = muted
-        self._output: list[_Block | Lines] = []
+        self._output: list[Block | Lines] = []
         self._row = 0
         self._gap = plan.habit.gap  # rows from one event to the next, once two were alike
         self._last_event = plan.habit.first - self._gap if self._gap else -1
@@ -488,13 +110,13 @@ class _Run:
             self._event(self._row - 1)
         return self._done(sweep.outcome) if stops else None
 
-    def _refined(self, guesses: dict[str, _Col], sweep: _Sweep, length: int) -> dict[str, _Col]:
+    def _refined(self, guesses: dict[str, Col], sweep: Sweep, length: int) -> dict[str, Col]:
         """Better guesses for what every row copies or adds, now that it is known what."""
         better = {}
         for name in self._plan.follows & guesses.keys():
             ended = sweep.variables[name]
             if ended.kind == guesses[name].kind:
-                now = _column(self._variables[name])
+                now = column_of(self._variables[name])
                 better[name] = replace(
                     now,
                     numbers=_later(now.numbers, ended.numbers, length),
@@ -508,10 +130,10 @@ class _Run:
                 better[name] = replace(guess, numbers=ladder)
         return {name: column for name, column in better.items() if _differ(column, guesses[name])}
 
-    def _sweep(self, grid: Grid, guesses: dict[str, _Col]) -> _Sweep:
-        start = {name: _column(v) for name, v in self._variables.items()} | guesses
+    def _sweep(self, grid: Grid, guesses: dict[str, Col]) -> Sweep:
+        start = {name: column_of(v) for name, v in self._variables.items()} | guesses
         for name, column in grid.columns.items():
-            start[name] = _Col(
+            start[name] = Col(
                 column.values,
                 integer=False,
                 vartype=column.vartype,
@@ -519,11 +141,11 @@ class _Run:
                 status=0 if column.status is None else column.status,
                 ranges=0 if column.ranges is None else column.ranges,
             )
-        sweep = _Sweep(grid, start)
+        sweep = Sweep(grid, start)
         sweep.run(self._plan.body)
         return sweep
 
-    def _right(self, guesses: dict[str, _Col], sweep: _Sweep, length: int) -> int:
+    def _right(self, guesses: dict[str, Col], sweep: Sweep, length: int) -> int:
         """How many rows, from the first, began as guessed."""
         right = length
         for name in self._plan.carried:
@@ -542,10 +164,10 @@ class _Run:
                     right = min(right, int(np.argmax(wrong)) + 1)
         return right
 
-    def _guess(self, name: str, grid: Grid) -> _Col:
+    def _guess(self, name: str, grid: Grid) -> Col:
         """What `name` will be at the beginning of each row."""
         plan, now, length = self._plan, self._variables[name], len(grid)
-        column = _column(now)
+        column = column_of(now)
         phase = (self._row - 1 - self._last_event) % self._gap if self._gap else 0
         rows = np.arange(phase, phase + length)  # counted from the last event
         since, passed = (rows % self._gap, rows // self._gap) if self._gap else (rows, np.zeros(length, int))
@@ -581,9 +203,9 @@ class _Run:
         for name in self._plan.counts:
             self._plan.habit.left[name] = self._variables[name].number
 
-    def _keep(self, sweep: _Sweep, rows: int) -> None:
+    def _keep(self, sweep: Sweep, rows: int) -> None:
         if not self._muted:
-            self._output += [block.shifted(self._row) for block in _said(sweep.said, rows)]
+            self._output += [block.shifted(self._row) for block in blocks(sweep.said, rows)]
         for name, column in sweep.variables.items():
             self._variables[name] = column.at(rows - 1)
         self._row += rows
@@ -597,19 +219,19 @@ class _Run:
         self._variables = done.variables
         self._row += done.rows
         if done.outcome != GOES_ON:
-            return replace(done, rows=self._row, lines=_written(self._output))
+            return replace(done, rows=self._row, lines=written(self._output))
         if done.package is not None:  # begun and not ended: the rest cannot be done in columns
             rest = self._grid.rows(self._row)
             more = run_plain(self._plan.body, rest, self._variables, done.package, muted=self._muted)
             self._output.append(more.lines.shifted(self._row))
-            return replace(more, rows=self._row + more.rows, lines=_written(self._output))
+            return replace(more, rows=self._row + more.rows, lines=written(self._output))
         self._gap = 0
         return None
 
     def _done(self, outcome: Outcome) -> Done:
         if self._gap:
             self._plan.habit.gap, self._plan.habit.first = self._gap, self._last_event % self._gap
-        return Done(self._row, outcome, _written(self._output), self._variables)
+        return Done(self._row, outcome, written(self._output), self._variables)
 
 
 def _counted(start: float, by: float, times: NDArray[np.intp]) -> Any:  # noqa: ANN401
@@ -626,7 +248,7 @@ def _later(first: Any, column: Any, length: int) -> Any:  # noqa: ANN401
     return np.concatenate(([first], np.broadcast_to(np.asarray(column), length)[:-1]))
 
 
-def _differ(a: _Col, b: _Col) -> bool:
+def _differ(a: Col, b: Col) -> bool:
     return not (
         np.all(np.equal(a.numbers, b.numbers))
         and np.all(np.equal(a.status, b.status))
@@ -641,7 +263,7 @@ def _shifted(column: Any, length: int, later: int = 0) -> Any:  # noqa: ANN401
     return np.full(length - 1, column)
 
 
-def _held(column: _Col, held: Column, event: NDArray[np.intp], before: Mask) -> _Col:
+def _held(column: Col, held: Column, event: NDArray[np.intp], before: Mask) -> Col:
     """What was copied at the last event, but before the first of them what `column` says."""
     numbers = np.where(before, column.numbers, held.values[event])
     if held.status is None or held.ranges is None:
@@ -650,78 +272,3 @@ def _held(column: _Col, held: Column, event: NDArray[np.intp], before: Mask) -> 
     return replace(
         column, numbers=numbers, status=status, ranges=np.where(before, column.ranges, held.ranges[event])
     )
-
-
-# --- output ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Packages of one layout, not yet written, and the rows they belong to."""
-
-    layout: tuple[tuple[str, ...], tuple[bool, ...]]
-    rows: NDArray[np.intp]
-    values: Floats
-    status: Bytes
-    ranges: Bytes
-
-    def shifted(self, rows: int) -> _Block:
-        return replace(self, rows=self.rows + rows)
-
-    def write(self) -> Lines:
-        data = encode(Packages(*self.layout, self.values, self.status, self.ranges))
-        length = len(data) // len(self.rows)
-        return Lines(data, np.arange(1, len(self.rows) + 1) * length, self.rows)
-
-
-def _said(said: list[_Said], rows: int) -> list[_Block]:
-    """The packages sent in the first `rows` rows, in the order in which they were."""
-    blocks = [block for one in said if len((block := _block(one, rows)).rows)]
-    if len(blocks) <= 1:
-        return blocks
-    pieces = [
-        (row, site, block, n)
-        for site, block in enumerate(blocks)
-        for n, row in enumerate(block.rows.tolist())
-    ]
-    pieces.sort(key=lambda piece: piece[:2])
-    return [
-        _Block(b.layout, b.rows[n : n + 1], b.values[n : n + 1], b.status[n : n + 1], b.ranges[n : n + 1])
-        for _, _, b, n in pieces
-    ]
-
-
-def _block(said: _Said, rows: int) -> _Block:
-    chosen = np.arange(rows) if said.mask is None else np.flatnonzero(said.mask[:rows])
-    k = len(said.columns)
-    values, status, ranges = np.empty((len(chosen), k)), *np.zeros((2, len(chosen), k), np.uint8)
-    for j, column in enumerate(said.columns):
-        values[:, j] = _taken(column.numbers, chosen)
-        if column.measured:
-            status[:, j] = _taken(column.status, chosen)
-            ranges[:, j] = _taken(column.ranges, chosen)
-    layout = tuple(c.vartype for c in said.columns), tuple(c.measured for c in said.columns)
-    return _Block(layout, chosen, values, status, ranges)
-
-
-def _written(output: Sequence[_Block | Lines]) -> Lines:
-    """Everything as bytes, neighbours of one layout at once."""
-    lines: list[Lines] = []
-    for layout, group in groupby(output, key=lambda part: part.layout if isinstance(part, _Block) else None):
-        parts = list(group)
-        blocks = [part for part in parts if isinstance(part, _Block)]
-        if layout is None:
-            lines += [part for part in parts if isinstance(part, Lines)]
-        elif len(blocks) == 1:
-            lines.append(blocks[0].write())
-        else:
-            together = (
-                np.concatenate([getattr(b, of) for b in blocks])
-                for of in ("rows", "values", "status", "ranges")
-            )
-            lines.append(_Block(layout, *together).write())
-    return join(lines)
-
-
-def _taken(column: Any, chosen: NDArray[np.intp]) -> Any:  # noqa: ANN401
-    return column[chosen] if isinstance(column, np.ndarray) else column
