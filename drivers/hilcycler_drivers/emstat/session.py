@@ -60,6 +60,7 @@ class Session:
         self._decoder = ReplyDecoder()
         self._pending: deque[Reply] = deque()
         self._deaf_until: Second = 0.0
+        self._begun = False
         self.trusted = True
 
     @property
@@ -93,7 +94,19 @@ class Session:
         return reply
 
     async def next_of_any_kind(self, deadline: Second) -> Reply:
-        """As `next`, but what is unreadable is given out too."""
+        """As `next`, but what is unreadable is given out too.
+
+        But not the first thing in a session: whoever begins to listen may hear the end of a line.
+        """
+        reply = await self._receive(deadline)
+        begun, self._begun = self._begun, True
+        if not begun and isinstance(reply, Unreadable | EmptyLine):
+            reply = await self._receive(deadline)
+        if isinstance(reply, Failure):
+            self._deaf_until = loop_time() + DEAF_AFTER_ERROR
+        return reply
+
+    async def _receive(self, deadline: Second) -> Reply:
         while not self._pending:
             try:
                 data = await self._link.receive(deadline)
@@ -107,10 +120,7 @@ class Session:
             if not self._pending and loop_time() >= deadline:
                 self.trusted = False
                 raise LinkTimeout(f"{self.name}: no whole reply in time")
-        reply = self._pending.popleft()
-        if isinstance(reply, Failure):
-            self._deaf_until = loop_time() + DEAF_AFTER_ERROR
-        return reply
+        return self._pending.popleft()
 
     async def ask(self, request: Request, within: Second = ANSWER_WITHIN) -> Reply:
         """The answer to `request`. What a running script says meanwhile is kept for `next`."""

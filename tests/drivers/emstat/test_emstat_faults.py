@@ -661,6 +661,23 @@ def test_a_running_step_is_adopted() -> None:
     assert found[-1] == ConditionMet(0, 3600.0)
 
 
+@pytest.mark.parametrize("cut", [1, 7, 20, 39, 40])
+def test_a_step_is_adopted_though_the_first_line_is_cut(cut: int) -> None:
+    """Forty bytes and a line end are one package of this step."""
+
+    async def main() -> None:
+        twin = make(pace=10.0)
+        async with driver.open(twin.connect) as first:
+            await first.start(HOUR, ENVELOPE)
+        await asyncio.sleep(60.0)
+        line = Line(twin, Spoil(0, lambda byte: (b"Peb80F4240u;ab93FABF0n,10,206;db80F4240n\n")[cut:] + byte))
+        async with driver.open(line.connect) as second:
+            assert await second.adopt(HOUR, ENVELOPE)
+            assert [each async for each in second.records()][-1] == ConditionMet(0, 3600.0)
+
+    run(main())
+
+
 def test_another_step_is_not_adopted_and_can_be_switched_off() -> None:
     async def main() -> None:
         twin = make(pace=10.0)
