@@ -178,6 +178,12 @@ def test_limits_of_a_repeat_are_those_of_its_steps() -> None:
     assert step.ends[-1] == End(VoltageAbove(1.0), STOP)
 
 
+def test_an_insert_may_be_rarer_than_its_repeat_is_long() -> None:
+    """A run cut short by a parameter simply has none; a cycle that is named must be there."""
+    text = "protocol: p\nsteps:\n  - repeat: 12\n    steps:\n      - rest: 1 h\n      - every: 20 cycles\n        steps: [rest: 1 h]\n"
+    assert describe(loads(text).bind())[-1] == "12 steps, 12 h at most"
+
+
 def test_the_cell_may_come_from_the_file_or_from_outside() -> None:
     text = "protocol: p\ncell: {working: Li, counter: Li, area: 1 cm2}\nsteps: [strip: {current: 1 mA/cm2, for: 1 h}]\n"
     document = loads(text)

@@ -250,7 +250,7 @@ class _Tree:
             self._resolve.fault(
                 item.where, f"'{item.kind}' stands in another insert; expected them side by side"
             )
-        elif (latest := max(item.in_cycles or (item.every or 0,))) > scope.passes:
+        elif (latest := max(item.in_cycles or (0,))) > scope.passes:
             self._resolve.fault(
                 item.where, f"'{item.kind}' names cycle {latest}, but the repeat has {scope.passes}"
             )
