@@ -6,7 +6,6 @@ import asyncio
 import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 from journal_children import RUN, follow_all
@@ -53,12 +52,11 @@ def test_two_followers_see_everything_once_and_in_order(tmp_path: Path) -> None:
 def test_a_long_backlog_comes_in_pieces_with_events_in_their_place(tmp_path: Path) -> None:
     path = tell(tmp_path, story(steps=3, rows=2000))
     run = open_run(path)
-    with patch("hilcycler.journal.reading.CHUNK", 1500):
 
-        async def follow() -> list[News]:
-            return [news async for news in run.follow()]
+    async def follow() -> list[News]:
+        return [news async for news in run.follow(most=1500)]
 
-        looks = asyncio.run(follow())
+    looks = asyncio.run(follow())
     assert [len(look.columns["test_time"]) for look in looks] == [1500, 1500, 1500, 1500]
     seen = 0
     for look in looks:

@@ -189,10 +189,12 @@ class Run:
         after = tuple(link.rows for link in links)
         return News(columns, events, reached, event + len(events), self.state, after)
 
-    async def follow(self, sequence: int = 0, event: int = 0, *, every: Second = 1.0) -> AsyncIterator[News]:
+    async def follow(
+        self, sequence: int = 0, event: int = 0, *, every: Second = 1.0, most: int = CHUNK
+    ) -> AsyncIterator[News]:
         """Each look that brings something new, until the run has ended or its writer is gone."""
         while True:
-            news = self.since(sequence, event)
+            news = self.since(sequence, event, most=most)
             if news.next_sequence > sequence or news.next_event > event:
                 sequence, event = news.next_sequence, news.next_event
                 yield news
