@@ -97,7 +97,14 @@ class EnvelopeCrossed:
     elapsed: Second
 
 
-Measured: TypeAlias = Samples | Impedance | ConditionMet | EnvelopeCrossed
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Worth knowing later about how the running step is done: what a rest costs, a range that changed."""
+
+    text: str
+
+
+Measured: TypeAlias = Samples | Impedance | Remark | ConditionMet | EnvelopeCrossed
 
 
 class Activity(StrEnum):

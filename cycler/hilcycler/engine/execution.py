@@ -17,7 +17,7 @@ from typing import NoReturn, assert_never
 
 import numpy as np
 
-from hilcycler.channel import Channel, ConditionMet, EnvelopeCrossed, Impedance, Samples
+from hilcycler.channel import Channel, ConditionMet, EnvelopeCrossed, Impedance, Remark, Samples
 from hilcycler.clock import Clock, Stamp
 from hilcycler.engine.charge import Charge
 from hilcycler.engine.remainder import at_open_circuit, most_charge, remainder, used_up
@@ -265,6 +265,8 @@ class Execution:
                 case Impedance():
                     self._at.test_time = base + measured.step_time
                     self._sink.put(_point(measured, self._at.step_count, base))
+                case Remark(text):
+                    self._sink.put(Note(text, self._stamp()))
                 case ConditionMet(end, elapsed):
                     if isinstance(planned.step, Rest):
                         self._at.open_circuit = last_voltage

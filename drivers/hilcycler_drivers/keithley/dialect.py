@@ -59,44 +59,54 @@ def wiring(model: Model) -> list[Setting]:
     return [switch(v.SENSE_VOLTAGE_FOUR_WIRE, on=True), switch(v.SENSE_CURRENT_FOUR_WIRE, on=True)]
 
 
-def current_source(
-    model: Model, current_range: float, voltage_limit: float, voltage_range: float
-) -> list[Setting]:
+BOTH_2400 = (
+    Setting(v.SENSE_CONCURRENT_2400, "ON", None),
+    Setting(v.SENSE_FUNCTION, '"VOLT", "CURR"', None),
+    Setting(v.ELEMENTS_2400, "VOLT, CURR", None),
+)
+"""A 2400 that measures one quantity tells the set-point in place of the other."""
+
+
+def voltage_limit(model: Model, limit: float) -> Setting:
+    """How far the voltage may go while current is sourced."""
+    legacy = model.dialect is Dialect.LEGACY
+    return numeric(v.VOLTAGE_PROTECTION_2400 if legacy else v.VOLTAGE_LIMIT, limit)
+
+
+def current_source(model: Model, full_scale: float, limit: float, voltage_range: float) -> list[Setting]:
     """Source current at 0 A, with the voltage limit behind it, and measure voltage."""
     settings = [
         Setting(v.SOURCE_FUNCTION, "CURR", "CURR"),
-        numeric(v.CURRENT_RANGE, current_range),
+        numeric(v.CURRENT_RANGE, full_scale),
         numeric(v.CURRENT, 0.0),
+        voltage_limit(model, limit),
+        numeric(v.SENSE_VOLTAGE_NPLC, 1.0),
     ]
     if model.dialect is Dialect.LEGACY:
-        return [
-            *settings,
-            numeric(v.VOLTAGE_PROTECTION_2400, voltage_limit),
-            Setting(v.ELEMENTS_2400, "VOLT, CURR", None),
-        ]
+        return [*settings, *BOTH_2400]
     return [
         *settings,
-        numeric(v.VOLTAGE_LIMIT, voltage_limit),
         Setting(v.CURRENT_READ_BACK, "ON", None),
         Setting(v.SENSE_FUNCTION, '"VOLT"', "VOLT"),
         numeric(v.SENSE_VOLTAGE_RANGE, voltage_range),
     ]
 
 
-def voltage_source(model: Model, voltage: float, current_limit: float) -> list[Setting]:
-    """Source voltage with the current limited, and measure current."""
-    settings = [Setting(v.SOURCE_FUNCTION, "VOLT", "VOLT"), numeric(v.VOLTAGE, voltage)]
+def voltage_source(model: Model, voltage: float, current_limit: float, full_scale: float) -> list[Setting]:
+    """Source voltage with the current limited, and measure current on one fixed range: no glitches."""
+    settings = [
+        Setting(v.SOURCE_FUNCTION, "VOLT", "VOLT"),
+        numeric(v.VOLTAGE, voltage),
+        numeric(v.SENSE_CURRENT_NPLC, 1.0),
+    ]
     if model.dialect is Dialect.LEGACY:
-        return [
-            *settings,
-            numeric(v.CURRENT_PROTECTION_2400, current_limit),
-            Setting(v.ELEMENTS_2400, "VOLT, CURR", None),
-        ]
+        return [*settings, numeric(v.CURRENT_PROTECTION_2400, current_limit), *BOTH_2400]
     return [
         *settings,
-        numeric(v.CURRENT_LIMIT, current_limit),
         Setting(v.VOLTAGE_READ_BACK, "ON", None),
         Setting(v.SENSE_FUNCTION, '"CURR"', "CURR"),
+        numeric(v.SENSE_CURRENT_RANGE, full_scale),
+        numeric(v.CURRENT_LIMIT, current_limit),
     ]
 
 

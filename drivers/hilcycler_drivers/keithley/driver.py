@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from hilcycler.channel import Activity, Capabilities, CurrentRange, HostDeath, Measured, Mode
-from hilcycler.errors import CyclerError, InstrumentError, LinkLost, StepRefused, WrongInstrument
+from hilcycler.channel import Activity, Capabilities, CurrentRange, HostDeath, Measured, Mode, Remark
+from hilcycler.errors import CyclerError, InstrumentError, LinkLost, LinkTimeout, StepRefused, WrongInstrument
 from hilcycler.links import Connect
 from hilcycler.protocol import Envelope
 from hilcycler.quantities import Ampere, Second, Volt
@@ -32,7 +32,9 @@ from hilcycler_drivers.software_steps.stepping import drive, refuse_unless_softw
 FASTEST: Final[Second] = 0.05
 """1 PLC at 50 Hz, the round of a query and room for a late timer."""
 WINDOW: Final[tuple[Volt, Volt]] = (-20.0, 20.0)
+READING_WITHIN: Final[Second] = 1.0
 SAFE_WITHIN: Final[Second] = 3.0
+ATTEMPTS: Final = 3
 OFF_CURRENT: Final = 1e-3
 """An output that is off passes less than this share of the smallest range that holds the set-point."""
 
@@ -65,6 +67,10 @@ class Keithley:
         self._instrument = Instrument("keithley", "unknown", "", "")
         self._function = ""
         self._range = 0
+        self._sourcing: Ampere = 0.0  # the limit on the current while voltage is sourced
+        self._said = ""  # what a rest costs is told once, not at each of a thousand
+        self._remark: Remark | None = None
+        self._unreadable = False
         self._step: tuple[Step, Envelope] | None = None
 
     # --- opening and closing
@@ -155,7 +161,9 @@ class Keithley:
     async def start(self, step: Step, envelope: Envelope) -> None:
         """See Channel."""
         self.check(step, envelope)
-        await drive(self, step, envelope)
+        said = await drive(self, step, envelope)
+        self._remark = Remark(said) if said and said != self._said else None
+        self._said = said or self._said
         self._step = (step, envelope)
 
     async def records(self) -> AsyncIterator[Measured]:
@@ -163,6 +171,8 @@ class Keithley:
         if self._step is None:
             raise InstrumentError("no step is running")
         (step, envelope), self._step = self._step, None
+        if self._remark is not None:
+            yield self._remark
         async for measured in Stepping(self, FASTEST).run(step, envelope):
             yield measured
 
@@ -179,12 +189,14 @@ class Keithley:
 
     # --- Source
 
-    async def rest(self) -> str:
+    async def rest(self, envelope: Envelope) -> str:
         """0 A with the output on: a relay that opens at every rest wears out, and measures nothing."""
         _, smallest = self._known.current_range(1e-6)
-        envelope = Envelope(voltage=WINDOW)
         await self._source_current(0.0, smallest.full_scale, envelope)
-        return f"0 A with the output on, to within {smallest.offset:g} A"
+        return (
+            f"rest: 0 A with the output on; its offset of up to {smallest.offset:g} A "
+            f"passes up to {smallest.offset * 3600.0:.2g} C an hour"
+        )
 
     async def drive_current(self, current: Ampere, envelope: Envelope) -> None:
         """See Source."""
@@ -194,29 +206,35 @@ class Keithley:
     async def _source_current(self, current: Ampere, full_scale: Ampere, envelope: Envelope) -> None:
         session, model = self._trusted(), self._known
         limit = _limit(envelope)
+        before = model.current[self._range].full_scale
         self._range, _ = model.current_range(full_scale)
-        _, seen = model.voltage_range(limit)
+        level, scale = dialect.numeric(v.CURRENT, current), dialect.numeric(v.CURRENT_RANGE, full_scale)
         if not await self._driving(session, "CURR"):
+            _, seen = model.voltage_range(limit)
             await session.set(dialect.wiring(model))
             await session.set(dialect.overvoltage(model, limit))
             await session.set(dialect.current_source(model, full_scale, limit, seen.full_scale))
             await self._switch_on(session, "CURR")
-        else:
-            # The range first: a level beyond the present range would be refused.
-            await session.set([dialect.numeric(v.CURRENT_RANGE, full_scale)])
-        await session.set([dialect.numeric(v.CURRENT, current)])
+            await session.set([level])
+            return
+        await session.set([dialect.voltage_limit(model, limit)])
+        # A level beyond the range would be refused, so the range grows before and shrinks after it.
+        await session.set([scale, level] if full_scale >= before else [level, scale])
 
     async def drive_voltage(self, voltage: Volt, most: Ampere, envelope: Envelope) -> None:
         """See Source."""
         session, model = self._trusted(), self._known
-        self._range, _ = model.current_range(most)
-        if await self._driving(session, "VOLT"):
-            await session.set([dialect.numeric(v.VOLTAGE, voltage)])
+        limit = min(most, model.most_current)
+        level = dialect.numeric(v.VOLTAGE, voltage)
+        if self._sourcing == limit and await self._driving(session, "VOLT"):
+            await session.set([level])
             return
+        self._range, scale = model.current_range(limit)
         await session.set(dialect.wiring(model))
         await session.set(dialect.overvoltage(model, _limit(envelope)))
-        await session.set(dialect.voltage_source(model, voltage, min(most, model.most_current)))
+        await session.set(dialect.voltage_source(model, voltage, limit, scale.full_scale))
         await self._switch_on(session, "VOLT")
+        self._sourcing = limit
 
     async def _driving(self, session: Session, function: str) -> bool:
         return self._function == function and await self._is_on(session)
@@ -228,23 +246,31 @@ class Keithley:
 
     async def measure(self) -> Reading:
         """See Source."""
-        reply = await self._trusted().ask(dialect.read_both(self._known))
+        reply = await self._trusted().ask(dialect.read_both(self._known), READING_WITHIN)
         voltage, current = dialect.both(self._known, self._function, reply)
         return Reading(voltage, current, self._range)
 
     async def off(self) -> None:
         """See Source."""
         self._function = ""
-        await self._trusted().off()
+        if self._session is not None:
+            await self._session.off()
 
     # --- switching off
 
     async def safe(self) -> OffState:
-        """See Channel: OFF, asked back, and no current seen; once more over a fresh link if need be."""
-        for _ in range(2):
+        """See Channel: OFF before anything else, asked back, and no current seen.
+
+        What does not obey is told 0 A and OFF again over a fresh link; then it is UNCONFIRMED.
+        """
+        self._step = None
+        for attempt in range(ATTEMPTS):
             try:
                 async with asyncio.timeout(SAFE_WITHIN):
-                    if await self._proved_off():
+                    if attempt and not await self._is_on(self._trusted()) and self._unreadable:
+                        return OffState.OFF  # it does not measure while off; it said so twice, freshly asked
+                    await self.off()
+                    if await self._proved_off(self._trusted()):
                         return OffState.OFF
             except (CyclerError, TimeoutError):
                 pass
@@ -255,16 +281,20 @@ class Keithley:
                 continue
         return OffState.UNCONFIRMED
 
-    async def _proved_off(self) -> bool:
-        session, model = self._trusted(), self._known
-        self._function, self._step = "", None
-        await session.off()
-        if await self._is_on(session):
-            return False
+    async def _proved_off(self, session: Session) -> bool:
+        self._unreadable = False
+        stays_on = await self._is_on(session)
         await session.tell(v.CURRENT.text + " 0")
+        if stays_on:
+            return False
+        model = self._known
         if model.dialect is Dialect.LEGACY:
             return True  # it refuses to measure with its output off
-        reply = await session.ask(dialect.read_both(model))
+        try:
+            reply = await session.ask(dialect.read_both(model), READING_WITHIN)
+        except LinkTimeout:
+            self._unreadable = True
+            raise
         _, current = dialect.both(model, await session.ask(v.SOURCE_FUNCTION.text + "?"), reply)
         return abs(current) <= max(OFF_CURRENT * model.current[self._range].full_scale, 1e-7)
 

@@ -14,6 +14,7 @@ from hilcycler_drivers.keithley.wire.scpi import Lines
 
 ANSWER_WITHIN: Second = 2.0
 SEND_WITHIN: Second = 1.0
+OFF_WITHIN: Second = 0.3
 MOST_ERRORS = 64
 OFF = (v.OUTPUT.text + " OFF\n").encode("ascii")
 """Made ready long before it is needed."""
@@ -37,8 +38,9 @@ class Session:
         await self._link.aclose()
 
     async def off(self) -> None:
-        """Send OFF now, whatever question is under way: the instrument executes in order of arrival."""
-        await self._send(OFF)
+        """Send OFF now: before any question that waits its turn, and also where answers are not trusted."""
+        async with asyncio.timeout(OFF_WITHIN):
+            await self._link.send(OFF)
 
     async def tell(self, command: str) -> None:
         async with self._one_at_a_time:

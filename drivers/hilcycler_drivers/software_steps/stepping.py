@@ -35,6 +35,7 @@ from hilcycler_drivers.software_steps.judging import Ends
 HAND_OVER: Second = 1.0
 """Samples are handed on in blocks of about this long: often enough for a display, seldom enough to
 cost nothing."""
+LIMIT_MARGIN = 1.02
 STUCK_AFTER = 10
 """So many identical readings of a noisy converter while current flows mean that it is stuck."""
 
@@ -52,7 +53,7 @@ class Reading:
 class Source(Protocol):
     """An instrument that sets and measures. Every method has its own deadline and read-back."""
 
-    async def rest(self) -> str:
+    async def rest(self, envelope: Envelope) -> str:
         """Disconnect (or hold zero current) and say which, in words, with what it costs in charge."""
         ...
 
@@ -92,7 +93,8 @@ class Stepping:
             on_grid = (number + 1) * plan.period
             due = min(on_grid, foreseen)
             if plan.over(due):
-                yield rows.block()
+                if len(rows):
+                    yield rows.block()
                 yield ConditionMet(None, plan.length)
                 return
             await plan.advance(self._source, due)
@@ -137,12 +139,15 @@ def refuse_unless_software(step: Step) -> None:
         raise StepRefused(f"{step.kind}: this instrument sets and measures; it cannot do that")
 
 
-async def drive(source: Source, step: Step, envelope: Envelope) -> None:
-    """Energise for `step`: its first set-point, with the instrument's own limits behind it."""
-    most = max(abs(envelope.current[0]), abs(envelope.current[1]))
+async def drive(source: Source, step: Step, envelope: Envelope) -> str:
+    """Energise for `step`: its first set-point, with the instrument's own limits behind it.
+
+    Returns what is worth telling about it, or nothing.
+    """
+    most = _backstop(envelope)
     match step:
         case Rest():
-            await source.rest()
+            return await source.rest(envelope)
         case ConstantCurrent(current):
             await source.drive_current(current, envelope)
         case ConstantCurrentConstantVoltage(current, voltage):
@@ -154,6 +159,12 @@ async def drive(source: Source, step: Step, envelope: Envelope) -> None:
             await source.drive_voltage(start, most, envelope)
         case _:
             refuse_unless_software(step)
+    return ""
+
+
+def _backstop(envelope: Envelope) -> Ampere:
+    """The instrument's own limit on the current: just outside the envelope, so that the host trips first."""
+    return LIMIT_MARGIN * max(abs(envelope.current[0]), abs(envelope.current[1]))
 
 
 def _outside(reading: Reading, envelope: Envelope) -> Violation | None:
@@ -186,7 +197,7 @@ class _Plan:
     """The grid of a step and, for sweeps, the set-point at each instant."""
 
     def __init__(self, step: Step, envelope: Envelope, fastest: Second) -> None:
-        self._most = max(abs(envelope.current[0]), abs(envelope.current[1]))
+        self._most = _backstop(envelope)
         self._envelope = envelope
         self.sampling = getattr(step, "sampling", Sampling(every=None))
         self._corners: tuple[Volt, ...] = ()

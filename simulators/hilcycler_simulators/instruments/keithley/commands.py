@@ -128,6 +128,14 @@ def _limit(name: str, low: float, high: float) -> Answer:
     return on_output(name, bounded(low, high), number)
 
 
+def _current_range(smu: Smu, unit: Unit) -> None:
+    smu.set_current_range(unit)
+
+
+def _sense_auto(smu: Smu, unit: Unit) -> None:
+    smu.sense_current_range = 0.0 if truth(unit) else 1.0
+
+
 def _tripped(smu: Smu, _: Unit) -> str:
     return str(int(smu.output.on and smu.output.limiting))
 
@@ -227,7 +235,7 @@ _COMMON: list[tuple[Header, Answer]] = [
         setting(lambda smu: smu.output.function, lambda smu, unit: smu.set_function(word(unit))),
     ),
     (v.CURRENT, _level("current", lambda smu: smu.model.most_current)),
-    (v.CURRENT_RANGE, _limit("current_range", -7.35, 7.35)),
+    (v.CURRENT_RANGE, setting(lambda smu: number(smu.output.current_range), _current_range)),
     (v.CURRENT_RANGE_AUTO, ignored),
     (v.CURRENT_DELAY, ignored),
     (v.CURRENT_MODE_2400, ignored),
@@ -241,8 +249,8 @@ _COMMON: list[tuple[Header, Answer]] = [
     (v.SENSE_VOLTAGE_RANGE, on_smu("voltage_range", bounded(0.0, 210.0), number)),
     (v.SENSE_VOLTAGE_RANGE_AUTO, ignored),
     (v.SENSE_VOLTAGE_NPLC, on_smu("nplc", bounded(0.01, 10.0), number)),
-    (v.SENSE_CURRENT_RANGE, ignored),
-    (v.SENSE_CURRENT_RANGE_AUTO, ignored),
+    (v.SENSE_CURRENT_RANGE, on_smu("sense_current_range", bounded(-7.35, 7.35), number)),
+    (v.SENSE_CURRENT_RANGE_AUTO, setting(lambda smu: str(int(smu.sense_current_range == 0.0)), _sense_auto)),
     (v.SENSE_CURRENT_NPLC, on_smu("nplc", bounded(0.01, 10.0), number)),
     (v.MEASURE_VOLTAGE, _measure("VOLT")),
     (v.MEASURE_CURRENT, _measure("CURR")),

@@ -40,6 +40,7 @@ class Smu:
     four_wire: bool = False
     terminals: str = "FRON"
     voltage_range: float = 20.0
+    sense_current_range: float = 0.0  # 0: by itself
     overvoltage: str = "NONE"
     elements: list[str] = field(default_factory=list)
     last: tuple[float, float] = (math.nan, math.nan)
@@ -63,6 +64,7 @@ class Smu:
         self.four_wire = False
         self.terminals = "FRON"
         self.voltage_range = 20.0
+        self.sense_current_range = 0.0
         self.overvoltage = "NONE"
         self.elements = ["VOLT", "CURR", "RES", "TIME", "STAT"]
 
@@ -173,6 +175,16 @@ class Smu:
             return
         setattr(self.output, name, value)
 
+    def set_current_range(self, unit: Unit) -> None:
+        """The smallest range that holds the value; one that does not hold the present level is refused."""
+        _, wanted = self.model.current_range(unit.number())
+        if abs(unit.number()) > self.model.most_current:
+            self.fail(-222, "Data out of range")
+        elif abs(self.output.current) > wanted.most:
+            self.fail(-221, "Settings conflict")
+        else:
+            self.output.current_range = wanted.full_scale
+
     # --- readings -----------------------------------------------------------------------------
 
     def measure(self) -> tuple[float, float]:
@@ -188,7 +200,7 @@ class Smu:
         current = self.output.cell_current
         voltage = self.output.cell_voltage + (0.0 if self.four_wire else current * self.output.lead)
         _, i_range = self.model.current_range(
-            current if self.output.function == "VOLT" else self.output.current
+            (self.sense_current_range or current) if self.output.function == "VOLT" else self.output.current
         )
         _, v_range = self.model.voltage_range(self.voltage_range if self.sense == "VOLT" else voltage)
         self.last = (
