@@ -482,7 +482,7 @@ faults = st.one_of(
 )
 
 
-@given(st.lists(faults, min_size=1, max_size=2), st.sampled_from([None, 1.0]))
+@given(st.lists(faults, min_size=1, max_size=2, unique_by=type), st.sampled_from([None, 1.0]))
 @settings(max_examples=int(os.environ.get("HILCYCLER_EXAMPLES", "40")), deadline=None)
 def test_whatever_happens_ends_in_one_error_and_off_means_off(wrong: list[Fault], pace: float | None) -> None:
     """What was measured before is true; `safe` is bounded in time and never says off of what is on."""
