@@ -208,6 +208,7 @@ class Faulty:
     _held_until: Second = -math.inf
     _silent_until: Second = -math.inf
     _absent_until: Second = -math.inf
+    _cut_off: bool = False
     _happened: set[LineFault] = field(default_factory=set)
     _answers: bytearray = field(default_factory=bytearray)
 
@@ -215,6 +216,7 @@ class Faulty:
         return now >= self._absent_until and self.device.present(now)
 
     def connected(self, now: Second) -> None:
+        self._cut_off = False
         self.device.connected(now)
 
     def disconnected(self, now: Second) -> None:
@@ -246,13 +248,14 @@ class Faulty:
         return self._spoil(data, now) if data else b""
 
     def due(self) -> Second:
-        if self._answers:
+        if self._answers or self._cut_off:
             return -math.inf
         own = -math.inf if self._held else self.device.due()
         return max(own, self._silent_until, self._held_until)
 
     def _check_present(self, now: Second) -> None:
-        if now < self._absent_until:
+        if now < self._absent_until or self._cut_off:  # whoever was connected then is not any more
+            self._cut_off = False
             raise LinkLost("the cable is out")
 
     def _spoil(self, data: bytes, now: Second) -> bytes:
@@ -308,7 +311,7 @@ class Faulty:
                 case Stalled(_, seconds):
                     self._silent_until = now + seconds
                 case Unplugged(_, seconds):
-                    self._absent_until = now + seconds
+                    self._absent_until, self._cut_off = now + seconds, True
             return data[:cut]
         return data
 

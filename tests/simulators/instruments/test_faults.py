@@ -154,6 +154,18 @@ def test_a_pulled_cable_loses_the_link_until_it_is_back(dummy: Any, clean: bytes
     virtual_time.run(bench())
 
 
+def test_who_did_not_look_while_the_cable_was_out_has_lost_the_link_too(dummy: Any) -> None:
+    async def bench() -> None:
+        link = await EmStatTwin(dummy(), faults=[Unplugged(5, 1.0)]).connect()
+        await link.send(b"t\n")
+        assert await link.receive(loop_time() + 1.0) == b"tes4_"
+        await asyncio.sleep(60.0)
+        with pytest.raises(LinkLost):
+            await link.send(b"t\n")
+
+    virtual_time.run(bench())
+
+
 def test_a_cable_pulled_from_a_pty_comes_back_under_another_name(dummy: Any) -> None:
     async def bench() -> None:
         twin = EmStatTwin(dummy(), faults=[Unplugged(200, 0.1)])
