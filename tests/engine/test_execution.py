@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from hilcycler.channel import (
     HostDeath,
     Measured,
     Mode,
+    Remark,
     Samples,
 )
 from hilcycler.clock import Stamp, TwinClock
@@ -32,6 +33,7 @@ from hilcycler.records import (
     Failed,
     Gap,
     Instrument,
+    Note,
     OffState,
     OperatorAction,
     Outcome,
@@ -47,6 +49,7 @@ from hilcycler.records import (
 from hilcycler.steps import (
     ChargeReached,
     ConstantCurrent,
+    ConstantVoltage,
     End,
     OperatorPause,
     Rest,
@@ -380,6 +383,32 @@ def test_a_step_that_ran_out_unseen_is_not_started_again() -> None:
     assert ended.result.partial
     (gap,) = bench.of(Gap)
     assert gap.charge_bound == pytest.approx(2.6), "no more than the step had left"
+
+
+@pytest.mark.parametrize(("blind", "bound"), [(100.0, 0.1), (5000.0, 5.0), (50_000.0, 50.0)])
+def test_what_an_instrument_holds_for_ever_is_bounded_by_time_alone(blind: float, bound: float) -> None:
+    """Neither the end of the step (2.6 C away) nor the limit on the charge (10 C) was seen to be met."""
+    bench = Bench(half_cycle)
+    bench.capabilities = replace(bench.capabilities, host_death=HostDeath("it holds", True))
+    run(bench, PLATE, position=_cut_off(blind))
+    (gap,) = bench.of(Gap)
+    assert gap.charge_bound == pytest.approx(bound)
+
+
+def test_what_holds_a_voltage_for_ever_is_bounded_by_the_limit_on_the_current() -> None:
+    hold = ConstantVoltage(0.01, (End(TimeReached(1e5)),))
+    started = StepStarted(7, 1, 3, hold, 100.0, Stamp(0.0, 0.0))
+    bench = Bench(lambda _: [samples(time=[1], voltage=[0.01]), ConditionMet(0, 1.0)])
+    bench.capabilities = replace(bench.capabilities, host_death=HostDeath("it holds", True))
+    cut = CutOff(started, elapsed=10.0, charge=-1.0, last_voltage=0.01, blind=200.0)
+    run(bench, hold, position=Position(step_count=7, sequence=55, test_time=310.0, cut_off=cut))
+    assert bench.of(Gap)[0].charge_bound == pytest.approx(0.01 * 200.0)
+
+
+def test_a_remark_is_a_note() -> None:
+    bench = Bench(lambda _: [Remark("0 A with the output on"), *half_cycle(PLATE)])
+    run(bench, PLATE)
+    assert bench.of(Note)[0].text == "0 A with the output on"
 
 
 @given(st.floats(allow_nan=True), st.floats(-2, 2), st.floats(-2, 2))

@@ -31,6 +31,7 @@ from hilcycler.links.loop import run as run_loop
 from hilcycler.protocol import Protocol, count_steps
 from hilcycler.quantities import duration
 from hilcycler.records import Outcome
+from hilcycler.service.consent import HOLDS_FOR_EVER
 from hilcycler.service.folder import data_folder
 from hilcycler.service.foreground import Order, Performed
 from hilcycler.twin import Twin, TwinRequest
@@ -130,6 +131,10 @@ def run_protocol(
         Path | None, typer.Option(help="File that describes the cell; default: the protocol's own.")
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Name of the channel; default: the port.")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help=f"A danger you agree to: {HOLDS_FOR_EVER} (what happens when this computer dies)."),
+    ] = None,
     foreground: Annotated[  # noqa: ARG001  (said for the day when a service can be asked instead)
         bool, typer.Option("--foreground", help="Run in this process (the only way so far).")
     ] = True,
@@ -138,6 +143,9 @@ def run_protocol(
     as_json: JSON = False,
 ) -> None:
     """Run a protocol on an instrument. Ctrl-C ends the run with the cell off."""
+    unknown = set(accept or ()) - {HOLDS_FOR_EVER}
+    if unknown:
+        raise RequestError(f"--accept {', '.join(sorted(unknown))}: expected {HOLDS_FOR_EVER}")
     document = load(protocol)
     described = load_cell(cell) if cell is not None else document.cell
     if described is None:
@@ -152,6 +160,8 @@ def run_protocol(
         connect=connect(port, family.serial),
         channel=channel or port,
         folder=data_folder(data),
+        accepts=frozenset(accept or ()),
+        announce=None if as_json else say,
     )
     finish(run_loop(shown(order, quiet=as_json, view=view)), as_json=as_json)
 

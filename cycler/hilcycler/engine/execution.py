@@ -20,11 +20,12 @@ import numpy as np
 from hilcycler.channel import Channel, ConditionMet, EnvelopeCrossed, Impedance, Remark, Samples
 from hilcycler.clock import Clock, Stamp
 from hilcycler.engine.charge import Charge
-from hilcycler.engine.remainder import at_open_circuit, most_charge, remainder, used_up
+from hilcycler.engine.remainder import at_open_circuit, held_charge, most_charge, remainder, used_up
 from hilcycler.errors import CyclerError, JournalError
 from hilcycler.protocol import Envelope, Plan, Planned, Violation, ends_of
 from hilcycler.quantities import Coulomb, Second, Volt
 from hilcycler.records import (
+    Event,
     Failed,
     Gap,
     ImpedancePoint,
@@ -99,13 +100,17 @@ class Execution:
         header: RunStarted,
         position: Position | None = None,
         first: Planned | None = None,
+        opening: tuple[Event, ...] = (),
     ) -> None:
-        """`position` and `first` are given when a run goes on: where it stands, and its next step."""
+        """`position` and `first` are given when a run goes on: where it stands, and its next step.
+
+        `opening` are events that a new run begins with, after its header: what was consented to.
+        """
         self._plan, self._channel, self._envelope = plan, channel, envelope
         self._sink, self._clock, self._header = sink, clock, header
         self._resumed = position is not None
         self._at = position or Position()
-        self._first = first
+        self._first, self._opening = first, opening
         self._overloads = 0
         self.violation: Violation | None = None
         self._task: asyncio.Task[RunEnded] | None = None
@@ -180,7 +185,8 @@ class Execution:
     async def _open(self) -> None:
         if self._resumed:
             return
-        self._sink.put(self._header)
+        for each in (self._header, *self._opening):
+            self._sink.put(each)
         await self._sink.commit()
 
     async def _steps(self) -> NoReturn:
@@ -327,8 +333,12 @@ class Execution:
         """Say what was not seen; returns the most charge that can have passed unseen."""
         since = cut_off.started.test_time + cut_off.elapsed
         until = since + cut_off.blind
-        unseen = most_charge(cut_off.started.step, cut_off.elapsed, cut_off.charge, cut_off.blind)
-        unseen = min(unseen, self._envelope.charge)
+        if self._channel.capabilities.host_death.holds_for_ever:
+            most = max(abs(each) for each in self._envelope.current)
+            unseen = held_charge(cut_off.started.step, most, cut_off.blind)
+        else:
+            unseen = most_charge(cut_off.started.step, cut_off.elapsed, cut_off.charge, cut_off.blind)
+            unseen = min(unseen, self._envelope.charge)
         reason = "this service was not running"
         self._sink.put(Resumed(self._at.step_count, adopted, reason, self._stamp()))
         self._sink.put(Gap(self._at.step_count, since, until, unseen, reason, self._stamp()))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hilcycler.errors import StepRefused
 from hilcycler.protocol import ends_of
-from hilcycler.quantities import Coulomb, Second, Volt
+from hilcycler.quantities import Ampere, Coulomb, Second, Volt
 from hilcycler.steps import (
     AllOf,
     ChargeReached,
@@ -40,10 +40,28 @@ def used_up(step: Step, elapsed: Second, charge: Coulomb) -> int | None:
     return None
 
 
+def held_charge(step: Step, most: Ampere, blind: Second) -> Coulomb:
+    """The most that `step` can have passed, unseen, on an instrument that holds it for ever (magnitude).
+
+    No end of the step's own bounds it, nor a limit on the charge: nobody was there to see them met.
+    `most` is the limit on the current that was loaded into the instrument.
+    """
+    match step:
+        case ConstantCurrent():
+            return abs(step.current) * blind
+        case ConstantCurrentConstantVoltage():
+            return min(abs(step.current), most) * blind
+        case Rest() | SetTemperature() | OperatorPause():
+            return 0.0
+        case _:
+            return most * blind if blind > 0.0 else 0.0
+
+
 def most_charge(step: Step, elapsed: Second, charge: Coulomb, blind: Second) -> Coulomb:
     """The most that `step` can have passed, unseen, in `blind` seconds after `elapsed` (magnitude).
 
-    Infinite where the current is not known from the step; the caller bounds it by the envelope.
+    For an instrument that ends the step by itself. Infinite where the current is not known from the
+    step; the caller bounds it by the envelope.
     """
     match step:
         case ConstantCurrent():

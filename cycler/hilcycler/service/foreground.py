@@ -34,7 +34,8 @@ from hilcycler.protocol import (
     walk,
 )
 from hilcycler.quantities import Volt
-from hilcycler.records import OffState, Outcome, RunEnded, RunStarted
+from hilcycler.records import OffState, OperatorAction, Outcome, RunEnded, RunStarted
+from hilcycler.service.consent import refuse_without_consent
 from hilcycler.service.signals import on_ending
 from hilcycler.sink import Fanout, Sink
 from hilcycler.steps import OperatorPause
@@ -45,7 +46,8 @@ class Order:
     """What is asked for: this protocol, on this cell, on the channel that `connect` reaches.
 
     `channel` names the pair of leads: a trip latches it. `truth` is a twin's. `clock`: where time does
-    not come from this host, nor from the instrument alone.
+    not come from this host, nor from the instrument alone. `accepts` are the dangers that somebody
+    has agreed to (`consent.HOLDS_FOR_EVER`); `announce` is told, before anything is energised, which.
     """
 
     protocol: Protocol
@@ -58,6 +60,8 @@ class Order:
     simulated: bool = False
     truth: dict[str, Any] | None = None
     clock: Clock | None = None
+    accepts: frozenset[str] = frozenset()
+    announce: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,9 @@ async def perform(
     async with order.driver.open(order.connect) as channel:
         envelope = bench_envelope(channel.capabilities).intersect(order.protocol.safety)
         check_steps(order.protocol.body, channel, envelope)
+        consented = refuse_without_consent(channel.capabilities, order.protocol, order.accepts)
+        if consented is not None and order.announce is not None:
+            order.announce(consented)
         simulated = order.simulated or channel.instrument.simulated
         clock = order.clock or (TwinClock() if simulated else HostClock())
         header = RunStarted(
@@ -105,8 +112,15 @@ async def perform(
         )
         journal = Journal.create(order.folder, header.run, settings)
         sink = Fanout(journal)
+        stamp = header.stamp
         execution = Execution(
-            walk(order.protocol), channel, envelope=envelope, sink=sink, clock=clock, header=header
+            walk(order.protocol),
+            channel,
+            envelope=envelope,
+            sink=sink,
+            clock=clock,
+            header=header,
+            opening=() if consented is None else (OperatorAction("operator", "accept", consented, stamp),),
         )
         return await conduct(execution, journal, sink, watch=watch, bench=bench, header=header)
 

@@ -18,6 +18,7 @@ from hilcycler.journal import Run, Settings, open_run
 from hilcycler.links import Link
 from hilcycler.protocol import Envelope
 from hilcycler.records import OffState, Outcome, StepEnded, Tripped
+from hilcycler.service.consent import HOLDS_FOR_EVER
 from hilcycler.service.foreground import perform
 from hilcycler.steps import ConstantCurrent, End, PotentiostaticImpedance, Sampling, TimeReached
 from hilcycler_drivers.keithley.driver import Keithley
@@ -60,7 +61,11 @@ def talk(conversation: Callable[[Keithley, KeithleyTwin], Awaitable[T]], model: 
 
 def whole_run(twin: KeithleyTwin, folder: Path, text: str = SHORT) -> Run:
     async def main() -> Path:
-        wanted = replace(order(make_twin(), twin.connect, folder, text), driver=registry.driver("keithley"))
+        wanted = replace(
+            order(make_twin(), twin.connect, folder, text),
+            driver=registry.driver("keithley"),
+            accepts=frozenset({HOLDS_FOR_EVER}),
+        )
         return (await perform(wanted, settings=Settings(inline=True))).path
 
     return open_run(run(main()))
