@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from hilcycler_simulators.cells.drive import Drive, Galvanostat, Leak
+from hilcycler_simulators.cells.drive import Drive, Galvanostat, Leak, Potentiostat
 from hilcycler_simulators.cells.shorts import Shorts, Telegraph
 
 MAH_CM2: Final = 3.6e4  # C/m2 in 1 mAh/cm2
 _HOUR: Final = 3600.0
 _FORGETS: Final = 0.5 * MAH_CM2  # by how much charge a surface forgets the half-cycle before
 _COUNTS: Final = 0.02 * MAH_CM2  # the least charge that makes a half-cycle; an EIS sine makes none
+_MINUTE: Final = 60.0
+_YOUNG: Final = 1e-3  # an activation that still shows while a voltage is held
 _LONGEST: Final = 24.0 * _HOUR  # a stretch is aged at least this often
 
 
@@ -114,18 +116,25 @@ class Age:
 
     def interface(self, life: Life) -> float:
         """By what interface resistances are multiplied now."""
-        fresh = 1.0 + life.activation * math.exp(-self.hours / life.activation_hours)
+        fresh = 1.0 + self._activation(life)
         stored = life.storage * math.sqrt(self.clock / _HOUR)
         area = 1.0 + life.roughness * self.half_cycle / MAH_CM2
         return (fresh * life.growth(self.wear) + stored) / area
 
     def horizon(self, life: Life, drive: Drive) -> float:
-        """After how many seconds something happens by itself."""
+        """After how many seconds something happens by itself, or the age wants to be looked at."""
         soonest = min(_LONGEST, self.telegraph.switches_at - self.clock)
-        if isinstance(drive, Galvanostat) and drive.j != 0.0 and not life.shorts.shorted(self.damage):
-            rest = (1.0 - self.damage) * life.shorts.hours_to_short(abs(drive.j)) * _HOUR
-            soonest = min(soonest, rest)
+        match drive:
+            case Potentiostat() if self._activation(life) > _YOUNG:
+                soonest = min(soonest, _MINUTE)
+            case Galvanostat(j) if j != 0.0 and not life.shorts.shorted(self.damage):
+                rest = (1.0 - self.damage) * life.shorts.hours_to_short(abs(j)) * _HOUR
+                soonest = min(soonest, rest)
         return max(soonest, 0.0)
+
+    def _activation(self, life: Life) -> float:
+        """What is left of it."""
+        return life.activation * math.exp(-self.hours / life.activation_hours)
 
     def leak(self, life: Life) -> Leak | None:
         """The short beside the ions now, if there is one."""

@@ -6,7 +6,9 @@ surface is the mean fraction less what diffusion in the host lags behind,
     x_s = x - (tau_d/Q) * sum of 2/(k pi)^2 y_k ,   dx/dt = -j/Q ,
 
 which together is j tau_d/Q coth(sqrt(s tau_d))/sqrt(s tau_d): one object gives open-circuit voltage,
-capacity, GITT and the low-frequency line of the spectrum. `film` is everything on the lithium side.
+capacity, GITT and the low-frequency line of the spectrum. A host may have a second, slow such lag
+of a small share: what it costs in capacity grows with the square root of the rate, as published
+rate tests of layered oxides do. `film` is everything on the lithium side.
 """
 # ruff: noqa: ARG002  (each answers the same questions, and not all need every argument)
 
@@ -23,6 +25,7 @@ from hilcycler_simulators.cells import elements
 from hilcycler_simulators.cells.ageing import STEADY, Age, Growth
 from hilcycler_simulators.cells.bank import Bank, Floats, Tap
 from hilcycler_simulators.cells.chemistry import Chemistry
+from hilcycler_simulators.cells.elements import Chain
 from hilcycler_simulators.cells.interfaces import MA_CM2, Electrolyte, Film, Metal, Transfer, areal, nearby
 from hilcycler_simulators.cells.kinetics import arrhenius, thermal_voltage
 from hilcycler_simulators.cells.ocv import CURVES, Curve
@@ -43,7 +46,8 @@ _HOUR: Final = 3600.0
 class Host:
     """The cathode's active material: lithium it could hold (C/m2), how full it starts, diffusion.
 
-    `tau` is L^2/D of a particle or layer with half thickness `length`.
+    `tau` is L^2/D of a particle or layer with half thickness `length`; `slow` is the share and time
+    constant of a second lag.
     """
 
     material: str
@@ -52,6 +56,18 @@ class Host:
     tau: float
     length: float
     activation_energy: float
+    slow: tuple[float, float] = (0.0, 1.0)
+
+    def chain(self, temperature: float) -> Chain:
+        """How far the surface lags behind the mean, in seconds of current over capacity."""
+        grown = arrhenius(self.activation_energy, temperature)
+        tau, weights = elements.reflective(self.tau * grown)
+        weights = self.tau * grown * weights
+        share, slowest = self.slow
+        if share == 0.0:
+            return tau, weights
+        taus, further = elements.reflective(slowest * grown)
+        return np.concatenate((tau, taus)), np.concatenate((weights, share * slowest * grown * further))
 
     @property
     def curve(self) -> Curve:
@@ -107,12 +123,11 @@ class Intercalation(Chemistry):
         return _bank(self.film, self.electrolyte, self.transfer, self.host, nearby(temperature))
 
     def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
-        lag = self._tau(nearby(temperature)) / self._capacity(age)
         return (
             bank.tap("film", self._film(age, temperature)),
             bank.tap("salt"),
             bank.tap("transfer"),
-            bank.tap("host", lag),
+            bank.tap("host", 1.0 / self._capacity(age)),
         )
 
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
@@ -217,6 +232,6 @@ def _bank(film: Film, electrolyte: Electrolyte, transfer: Transfer, host: Host, 
             ("film", film.chain(temperature)),
             ("salt", electrolyte.chain(temperature)),
             ("transfer", transfer.chain(temperature)),
-            ("host", elements.reflective(host.tau * arrhenius(host.activation_energy, temperature))),
+            ("host", host.chain(temperature)),
         )
     )

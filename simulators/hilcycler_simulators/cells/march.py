@@ -66,7 +66,8 @@ class Marched:
         self._setting, self._moment = setting, moment
         self._width, self._ratio = nodes
         self._taps = chemistry.taps(setting.bank, moment.age, setting.temperature)
-        self._leak = chemistry.leak(moment.age) or Leak()
+        self.leak = chemistry.leak(moment.age)
+        self._leak = self.leak or Leak()
         self._imposed = chemistry.imposed(drive, moment.store, moment.age, setting.temperature)
         blank = _Node(0.0, moment.states, moment.store, 0.0, 0.0, 0.0, 0.0)
         self._nodes = [self._step(blank, 0.0)]

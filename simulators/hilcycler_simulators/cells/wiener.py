@@ -153,8 +153,14 @@ class WienerCell:
         """Through the events that happen by themselves, up to `elapsed`."""
         while elapsed > stretch.horizon:
             elapsed -= stretch.horizon
-            stretch = self._begin(stretch.end(stretch.horizon), stretch.drive)
+            stretch = self._go_on(stretch)
         return stretch, elapsed
+
+    def _go_on(self, stretch: Stretch) -> Stretch:
+        """The same drive beyond the horizon; a leak that begins or ends there is a new beginning."""
+        ended = stretch.end(stretch.horizon)
+        same = isinstance(stretch, Marched) and self._chemistry.leak(ended.age) == stretch.leak
+        return self._begin(ended, stretch.drive, COARSE if same else FINE)
 
     def _follow(self, stretch: Stretch, times: Floats) -> tuple[Floats, Floats]:
         """Voltage and current density along `times`, through events."""
@@ -170,7 +176,7 @@ class WienerCell:
             currents.append(seen[1])
             times = times[until:] - stretch.horizon
             if len(times):
-                stretch = self._begin(stretch.end(stretch.horizon), stretch.drive)
+                stretch = self._go_on(stretch)
         return np.concatenate(volts), np.concatenate(currents)
 
     def _course(self, drives: Sequence[Drive], times: Floats, ends: Sequence[int]) -> _Course:

@@ -65,6 +65,8 @@ class HostTable(Table):
     capacity: SpecificCapacity
     start: Share
     diffusion_time: TimeConstant
+    slow_share: Share = 0.0
+    slow_time: TimeConstant = 1.0
     length: Annotated[float, quantity(quantities.LENGTH, "10 nm", "100 um")]
     activation_energy: ActivationEnergy = 30e3
 
@@ -123,6 +125,7 @@ class IntercalationProfile(Heading):
                 host.diffusion_time,
                 host.length,
                 host.activation_energy,
+                (host.slow_share, host.slow_time),
             ),
             fade=Fade(
                 self.fade.capacity.part(),

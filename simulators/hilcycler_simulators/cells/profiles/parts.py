@@ -142,7 +142,7 @@ class LifeTable(Table):
     growth_dry: Duration | None = None
     growth_gain: Factor = 0.0
     wear_exponent: Annotated[float, number(-2.0, 3.0)] = 1.0
-    roughness: Factor = 0.0
+    roughness: Annotated[float, number(-0.3, 100.0)] = 0.0
     hard_short: tuple[HardShort, ...] = ()
     hard_resistance: Annotated[
         float, quantity(quantities.AREAL_RESISTANCE, "0.01 ohm cm2", "100 ohm cm2")
