@@ -1,0 +1,1 @@
+"""Telemetry: what the runs of a bench look like to the lab, told by MQTT from their journals."""

@@ -1,0 +1,102 @@
+"""How far one numbered stream of a run (its rows, or its events) has come: sent, and proven stored.
+
+The newest goes first: what a connection finds on its beginning is backfill, what comes afterwards is
+live. Only the lab's watermark proves anything; where it stays behind for too long, all from there on is
+backfill once more. Positions are all there is to remember: the data stay in the run file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from hilcycler.quantities import Second
+
+WINDOW: Final = 48
+"""Messages of backfill that may be on their way at once."""
+
+PATIENCE: Final = 3.0
+LONGEST_PATIENCE: Final = 60.0
+
+
+@dataclass(slots=True)
+class Cursor:
+    """`acked`: everything before it is proven stored. `proven`: watermarks are what proves.
+
+    Without watermarks `acked` is what the broker has taken, which proves nothing.
+    """
+
+    acked: int = 0
+    proven: bool = True
+    patience: Second = PATIENCE
+    old: int = field(init=False, default=0)  # next to be sent of the backfill, which ends at `border`
+    border: int = field(init=False, default=0)
+    new: int = field(init=False, default=0)  # next to be sent of what is live
+    _way: deque[int] = field(init=False, default_factory=deque)  # ends of backfill messages on their way
+    _since: Second | None = field(init=False, default=None)  # something is on its way, and no watermark moved
+    _waits: Second = field(init=False, default=0.0)
+
+    def begin(self, there: int) -> None:
+        """A new connection; `there` are there."""
+        self.acked = min(self.acked, there)
+        self.old, self.border, self.new = self.acked, there, there
+        self._way.clear()
+        self._since, self._waits = None, self.patience
+
+    @property
+    def backfill(self) -> tuple[int, int]:
+        """From where to where backfill has to be sent; empty while enough is on its way."""
+        if self.old >= self.border or (self.proven and len(self._way) >= WINDOW):
+            return self.border, self.border
+        return self.old, self.border
+
+    def sent_old(self, stop: int, now: Second) -> None:
+        """The broker has taken backfill up to `stop`."""
+        self.old = stop
+        self._way.append(stop)
+        self._sent(now)
+
+    def sent_new(self, stop: int, now: Second) -> None:
+        """The broker has taken what is live up to `stop`."""
+        self.new = stop
+        self._sent(now)
+
+    def ack(self, mark: int, there: int, now: Second) -> None:
+        """The lab has stored everything before `mark`; `there` are there.
+
+        A lower mark than before means that the lab has lost something: it is sent again.
+        """
+        mark = min(mark, there)
+        if mark < self.acked:
+            self.old, self.border = mark, self.new
+            self._way.clear()
+        elif mark > self.acked:
+            self._waits, self._since = self.patience, now
+        self.acked = mark
+        self.old, self.border, self.new = (max(each, mark) for each in (self.old, self.border, self.new))
+        while self._way and self._way[0] <= mark:
+            self._way.popleft()
+        if mark >= self.new and self.old >= self.border:
+            self._since = None
+
+    def stalled(self, now: Second) -> bool:
+        """Whether something on its way has to be taken for lost; if so it is backfill from here on."""
+        if not self.proven or self._since is None or now - self._since < self._waits:
+            return False
+        self.old, self.border = self.acked, self.new
+        self._way.clear()
+        self._since, self._waits = now, min(2.0 * self._waits, LONGEST_PATIENCE)
+        return True
+
+    def done(self, there: int) -> bool:
+        """Whether all that is there is proven stored (without watermarks: was taken)."""
+        return self.acked >= there
+
+    def _sent(self, now: Second) -> None:
+        if self._since is None:
+            self._since = now
+        if not self.proven:
+            self._way.clear()
+            if self.old >= self.border:
+                self.acked = self.new

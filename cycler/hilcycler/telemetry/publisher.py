@@ -1,0 +1,340 @@
+"""The publisher: follows the run files of a data folder and tells the lab, for as long as it lives.
+
+It only reads, so an outage of the network costs nothing: what was not confirmed is in the run files
+and is sent when the broker is back, the newest first. One message is on its way to the broker at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from hilcycler.clock import loop_time
+from hilcycler.errors import JournalError, RequestError
+from hilcycler.journal import State
+from hilcycler.journal.names import SUFFIX, run_of
+from hilcycler.quantities import Second
+from hilcycler.telemetry import messages
+from hilcycler.telemetry.allowed import Allowed
+from hilcycler.telemetry.broker import Broker, BrokerError, Session, Will, connect, pauses
+from hilcycler.telemetry.cursor import PATIENCE, Cursor
+from hilcycler.telemetry.feed import RunFeed
+from hilcycler.telemetry.findings import Findings
+from hilcycler.telemetry.messages import Ack, Data, Latest, encode
+from hilcycler.telemetry.proven import Confirmed, Proven
+from hilcycler.telemetry.topics import Leaf, Topics, level
+
+log = logging.getLogger("hilcycler.telemetry")
+
+LOOK: Final = 0.25
+"""Seconds between looks at the run files; rows reach them about once a second."""
+FOLDER: Final = 2.0
+"""Seconds between looks for new runs."""
+GREETING: Final = 1.5
+"""Seconds that a watermark may take before backfill begins without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Whose runs are told to whom, and what of them.
+
+    `acks`: subscribe to the lab's watermarks; without them nothing is subscribed to and delivery is
+    unproven. `patience`: seconds without progress after which what is on its way is sent again.
+    """
+
+    folder: Path
+    site: str
+    bench: str
+    topics: Topics = field(default_factory=Topics)
+    allow: frozenset[Allowed] = frozenset()
+    acks: bool = True
+    results: bool = True
+    home_assistant: str | None = None
+    patience: Second = PATIENCE
+
+
+class Telling:
+    """One run that is being told."""
+
+    def __init__(self, feed: RunFeed, proven: Proven, settings: Settings) -> None:
+        self.feed = feed
+        self.rows = Cursor(proven.rows, settings.acks, settings.patience)
+        self.events = Cursor(proven.events, settings.acks, settings.patience)
+        self.findings = Findings(feed, proven.results, settings.acks) if settings.results else None
+        self.standing: messages.State | None = None
+        self.newest: Data | None = None
+        self.latest: Latest | None = None
+        self.told_latest: Second = float("-inf")
+        self.born: Second = 0.0
+        self.greeted = False
+
+    def begin(self, now: Second) -> None:
+        """A new connection: everything is told again but rows, events and findings."""
+        self.feed.refresh()
+        self.rows.begin(self.feed.rows)
+        self.events.begin(self.feed.events)
+        self.standing = self.latest = None
+        self.told_latest = float("-inf")
+        self.born, self.greeted = now, False
+
+    @property
+    def over(self) -> bool:
+        """The run has ended, and the lab has all of it."""
+        ended = self.feed.state in {State.ENDED, State.SEALED}
+        told = self.rows.done(self.feed.rows) and self.events.done(self.feed.events)
+        return ended and told and (self.findings is None or self.findings.done)
+
+    def proven(self) -> Proven:
+        findings = 0 if self.findings is None else self.findings.acked
+        return Proven(self.rows.acked, self.events.acked, findings, self.over)
+
+
+class Publisher:
+    """`await Publisher(settings, broker).run()`: until it is cancelled."""
+
+    def __init__(self, settings: Settings, broker: Broker, rng: random.Random | None = None) -> None:
+        self._settings, self._broker = settings, broker
+        self._rng = rng or random.Random()  # noqa: S311  (jitter, not a secret)
+        whom = f"{broker.host}:{broker.port}/{settings.topics.root}/{level(settings.site)}/{level(settings.bench)}"
+        self._confirmed = Confirmed(settings.folder, whom)
+        self._runs: dict[str, Telling] = {}
+        self._over: set[str] = set()
+        self._bad: dict[Path, str] = {}
+        self._looked: Second = float("-inf")
+        self._wake = asyncio.Event()
+        self.connected = False
+
+    async def run(self) -> None:
+        """Connect, tell, and begin again whenever the connection breaks."""
+        waits = pauses(self._rng)
+        while True:
+            try:
+                async with self._session() as session, asyncio.TaskGroup() as group:
+                    if self._settings.acks:
+                        group.create_task(self._listen(session))
+                    await self._greet(session)
+                    waits = pauses(self._rng)
+                    await self._tell(session)
+            except* BrokerError as broken:
+                log.warning("%s", _first(broken))
+            finally:
+                self.connected = False
+                self._keep()
+            await asyncio.sleep(next(waits))
+
+    def _session(self) -> Any:  # noqa: ANN401  (an async context manager of a Session)
+        topic = self._settings.topics.bench(self._settings.site, self._settings.bench, Leaf.STATUS)
+        name = f"cycler-{level(self._settings.site)}-{level(self._settings.bench)}"
+        return connect(self._broker, name, will=Will(topic, b"offline"))
+
+    async def _greet(self, session: Session) -> None:
+        """Subscribe to the watermarks; say that we are here and which runs are."""
+        settings = self._settings
+        if settings.acks:
+            await session.subscribe(settings.topics.acks_of(settings.site, settings.bench))
+        self.connected = True
+        status = settings.topics.bench(settings.site, settings.bench, Leaf.STATUS)
+        await session.publish(status, b"online", retain=True)
+        log.info("connected to %s:%d", self._broker.host, self._broker.port)
+        for each in self._runs.values():
+            await self._birth(session, each)
+
+    async def _birth(self, session: Session, telling: Telling) -> None:
+        telling.begin(loop_time())
+        await self._publish(session, telling, Leaf.META, telling.feed.meta(), retain=True)
+        topic = self._settings.topics.topic(telling.feed.place, Leaf.STATUS)
+        await session.publish(topic, b"online", retain=True)
+
+    # --- telling ----------------------------------------------------------------------------
+
+    async def _tell(self, session: Session) -> None:
+        while True:
+            await self._look_for_runs(session)
+            began = loop_time()
+            await self._each(lambda telling: self._tell_live(session, telling))
+            busy = True
+            while busy and loop_time() - began < LOOK:
+                busy = await self._each(lambda telling: self._tell_old(session, telling))
+            self._keep()
+            if not busy:
+                await self._rest(LOOK)
+
+    async def _each(self, tell: Callable[[Telling], Awaitable[bool]]) -> bool:
+        """For every run; whether one of them has more at once. A file that cannot be read is left out."""
+        busy = False
+        for run, telling in list(self._runs.items()):
+            try:
+                busy |= await tell(telling)
+            except JournalError as error:
+                log.warning("run %s is not told until this changes: %s", run, error)
+                self._bad[telling.feed.path] = str(error)
+                del self._runs[run]
+        return busy
+
+    async def _rest(self, longest: Second) -> None:
+        """Until a watermark moved, or it is time to look again."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(longest):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _tell_live(self, session: Session, telling: Telling) -> bool:
+        feed, now = telling.feed, loop_time()
+        feed.refresh()
+        for happening in feed.happenings(telling.events.new, feed.events):
+            await self._happening(session, telling, happening, telling.events.sent_new)
+        for data in feed.data(telling.rows.new, feed.rows):
+            await self._publish(session, telling, Leaf.DATA, data)
+            telling.rows.sent_new(data.sequence + data.rows, loop_time())
+            telling.newest = data
+        if telling.newest is None and feed.rows:
+            (telling.newest,) = feed.data(feed.rows - 1, feed.rows)
+        await self._tell_state(session, telling, now)
+        for cursor in (telling.rows, telling.events):
+            if cursor.stalled(now):
+                log.debug("run %s: no watermark, sending again from %d", feed.run, cursor.acked)
+        if telling.findings is not None:
+            for result in await telling.findings.look(now):
+                await self._publish(session, telling, Leaf.RESULT, result)
+        return False
+
+    async def _tell_state(self, session: Session, telling: Telling, now: Second) -> None:
+        """`state` when it changed, `latest` when there is something new; neither more than once a second."""
+        if now - telling.told_latest < 1.0:
+            return
+        standing = telling.feed.standing()
+        if standing != telling.standing:
+            await self._publish(session, telling, Leaf.STATE, standing, retain=True)
+            telling.standing, telling.told_latest = standing, now
+        if telling.newest is not None:
+            latest = telling.feed.latest(telling.newest)
+            if latest != telling.latest:
+                await self._publish(session, telling, Leaf.LATEST, latest, retain=True)
+                telling.latest, telling.told_latest = latest, now
+
+    async def _tell_old(self, session: Session, telling: Telling) -> bool:
+        """A few messages of backfill; whether there may be more at once."""
+        if self._settings.acks and not telling.greeted and loop_time() - telling.born < GREETING:
+            return False
+        feed, told = telling.feed, 0
+        start, stop = telling.events.backfill
+        for happening in feed.happenings(start, min(stop, start + 200)):
+            await self._happening(session, telling, happening, telling.events.sent_old)
+            told += 1
+        start, stop = telling.rows.backfill
+        for data in feed.data(start, min(stop, start + 8 * messages.MOST)):
+            await self._publish(session, telling, Leaf.DATA, data)
+            telling.rows.sent_old(data.sequence + data.rows, loop_time())
+            told += 1
+            if telling.rows.backfill == (stop, stop):
+                break  # enough is on its way
+        return told > 0
+
+    async def _happening(
+        self,
+        session: Session,
+        telling: Telling,
+        happening: messages.Events | messages.Spectrum,
+        sent: Callable[[int, Second], None],
+    ) -> None:
+        match happening:
+            case messages.Events():
+                leaf, count = Leaf.EVENT, len(happening.events)
+            case messages.Spectrum():
+                leaf, count = Leaf.EIS, happening.points
+        await self._publish(session, telling, leaf, happening)
+        sent(happening.number + count, loop_time())
+
+    async def _publish(
+        self,
+        session: Session,
+        telling: Telling,
+        leaf: Leaf,
+        message: messages.Message,
+        *,
+        retain: bool = False,
+    ) -> None:
+        await session.publish(
+            self._settings.topics.topic(telling.feed.place, leaf), encode(message), retain=retain
+        )
+
+    # --- watermarks -------------------------------------------------------------------------
+
+    async def _listen(self, session: Session) -> None:
+        async for topic, payload, _ in session.messages():
+            found = self._settings.topics.parse(topic)
+            if found is None or found[1] is not Leaf.ACK:
+                continue
+            try:
+                ack = messages.decode(Leaf.ACK, payload)
+            except RequestError as error:
+                log.warning("a watermark that is none: %s", error)
+                continue
+            assert isinstance(ack, Ack)
+            if ack.run in self._runs:
+                self._hear(self._runs[ack.run], ack)
+
+    def _hear(self, telling: Telling, ack: Ack) -> None:
+        now = loop_time()
+        telling.rows.ack(ack.acked_seq, telling.feed.rows, now)
+        telling.events.ack(ack.acked_event, telling.feed.events, now)
+        if telling.findings is not None:
+            telling.findings.acked = ack.acked_results
+        telling.greeted = True
+        self._wake.set()
+
+    # --- runs -------------------------------------------------------------------------------
+
+    async def _look_for_runs(self, session: Session) -> None:
+        """New run files; runs that are over are forgotten."""
+        for run, telling in list(self._runs.items()):
+            if telling.over:
+                self._confirmed.set(run, telling.proven())
+                self._over.add(run)
+                del self._runs[run]
+                topic = self._settings.topics.topic(telling.feed.place, Leaf.STATUS)
+                await session.publish(topic, b"offline", retain=True)
+        if loop_time() - self._looked < FOLDER:
+            return
+        self._looked = loop_time()
+        for path in sorted(self._settings.folder.glob(f"*{SUFFIX}")):
+            name = run_of(path)
+            if name is None or name in self._runs or name in self._over or path.is_symlink():
+                continue
+            opened = self._open(path, name)
+            if opened is not None:
+                self._runs[name] = opened
+                await self._birth(session, opened)
+
+    def _open(self, path: Path, run: str) -> Telling | None:
+        proven = self._confirmed.of(run)
+        if proven.done:
+            self._over.add(run)
+            return None
+        settings = self._settings
+        try:
+            feed = RunFeed(path, settings.site, settings.bench, settings.allow)
+        except JournalError as error:  # perhaps it is just being made
+            if self._bad.get(path) != str(error):
+                log.info("not told yet: %s", error)
+                self._bad[path] = str(error)
+            return None
+        return Telling(feed, proven, settings)
+
+    def _keep(self) -> None:
+        for run, telling in self._runs.items():
+            self._confirmed.set(run, telling.proven())
+        self._confirmed.save()
+
+
+def _first(group: BaseExceptionGroup[BrokerError]) -> BrokerError:
+    """The first of the errors that came together."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
