@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         _require_python()
         environment = Environment(place)
         if verb == "demo":
-            environment.prepare("")
+            environment.prepare("report")
             return _become(environment.tool("cycler"), ["demo", *rest])
         names, extra_arguments = _test_arguments(rest)
         environment.prepare("test")
@@ -133,11 +133,11 @@ class Environment:
         _say("packages", "installing the pinned versions; the first time this takes a minute or two")
         # What the demo imports is compiled on the way: halves the wait. The tests turn the warnings
         # that other people's code gives when compiled into errors, so for them pip compiles it all.
-        late = () if extra else ("--no-compile",)
-        project = f"{ROOT}[{extra}]" if extra else str(ROOT)
+        late = () if extra == "test" else ("--no-compile",)
+        project = f"{ROOT}[{extra}]"
         self._pip("install", *late, *BUILD_TOOLS)
         self._pip("install", *late, "--no-build-isolation", "--editable", project)
-        self._write({"home": home, "pins": pins, "extras": sorted({"", extra} | extras)})
+        self._write({"home": home, "pins": pins, "extras": sorted({extra} | extras)})
 
     def _make(self) -> None:
         lacking = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
