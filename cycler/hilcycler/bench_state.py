@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from hilcycler.clock import wall_clock
 from hilcycler.errors import JournalError, RequestError
@@ -60,6 +60,20 @@ class Reset:
     kind: Literal["reset"] = "reset"
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No run was begun on a channel: what answered there, and why it was not used."""
+
+    channel: str
+    error: str
+    message: str
+    utc: Second
+    kind: Literal["refused"] = "refused"
+
+
+Entry: TypeAlias = Latched | Reset | Refused
+
+
 class BenchState:
     """The bench's own journal, in the data folder `folder`.
 
@@ -74,6 +88,10 @@ class BenchState:
         """Latch `channel`; on disk when this returns."""
         self._append(Latched(channel, run, violation, wall_clock()))
 
+    def refuse(self, channel: str, error: Exception) -> None:
+        """Keep why nothing was begun on `channel`; on disk when this returns."""
+        self._append(Refused(channel, type(error).__name__, str(error), wall_clock()))
+
     def reset(self, channel: str, actor: str, reason: str) -> None:
         """Free `channel`. RequestError without a name and a reason, or if it is not latched."""
         if not actor.strip() or not reason.strip():
@@ -86,18 +104,18 @@ class BenchState:
         """The trip that `channel` is latched by, if it is."""
         last = None
         for entry in self.entries():
-            if entry.channel == channel:
+            if entry.channel == channel and not isinstance(entry, Refused):
                 last = entry
         return last if isinstance(last, Latched) else None
 
-    def entries(self) -> list[Latched | Reset]:
+    def entries(self) -> list[Entry]:
         """Everything that happened to the latches, oldest first, each proved by the chain."""
         if not self.path.exists():
             return []
         with self._connection("reading") as connection:
             return [entry for entry, _ in self._chain(connection)]
 
-    def _append(self, entry: Latched | Reset) -> None:
+    def _append(self, entry: Entry) -> None:
         with self._connection("writing") as connection:
             connection.execute("BEGIN IMMEDIATE")
             number, head = 0, _START
@@ -109,7 +127,7 @@ class BenchState:
             connection.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (head,))
             connection.execute("COMMIT")
 
-    def _chain(self, connection: sqlite3.Connection) -> Iterator[tuple[Latched | Reset, bytes]]:
+    def _chain(self, connection: sqlite3.Connection) -> Iterator[tuple[Entry, bytes]]:
         head = _START
         rows = connection.execute("SELECT number, record, hash FROM entry ORDER BY number")
         for expected, (number, record, proof) in enumerate(rows):
@@ -158,16 +176,19 @@ def _hash(head: bytes, number: int, record: str) -> bytes:
     return hashlib.sha256(head + number.to_bytes(8, "little") + record.encode()).digest()
 
 
-def _plain(entry: Latched | Reset) -> dict[str, Any]:
+def _plain(entry: Entry) -> dict[str, Any]:
     plain = asdict(entry)
     if isinstance(entry, Latched):  # JSON has no NaN and no infinity, and a violation may be either
         plain["violation"] = {key: str(value) for key, value in plain["violation"].items()}
     return plain
 
 
-def _entry(plain: dict[str, Any]) -> Latched | Reset:
-    if plain["kind"] == "reset":
-        return Reset(**plain)
+def _entry(plain: dict[str, Any]) -> Entry:
+    match plain["kind"]:
+        case "reset":
+            return Reset(**plain)
+        case "refused":
+            return Refused(**plain)
     violation = plain.pop("violation")
     limits = {key: float(violation[key]) for key in ("value", "lowest", "highest")}
     return Latched(violation=Violation(quantity=violation["quantity"], **limits), **plain)

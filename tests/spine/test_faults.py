@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from spine import order
 
+from hilcycler.bench_state import BenchState, Refused
 from hilcycler.errors import WrongInstrument
 from hilcycler.journal import Run, Settings, Verdict, open_run, verify
 from hilcycler.protocol import Envelope
@@ -135,6 +136,9 @@ def test_the_wrong_instrument_is_refused_before_anything_is_set(tmp_path: Path, 
     with pytest.raises(WrongInstrument):
         on([wrong], tmp_path)
     assert not list(tmp_path.glob("*.run.sqlite"))
+    (kept,) = BenchState(tmp_path).entries()
+    assert isinstance(kept, Refused)
+    assert kept.error == "WrongInstrument"
 
 
 def test_readings_without_a_value_trip(tmp_path: Path) -> None:

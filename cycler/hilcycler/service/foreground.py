@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import nan
@@ -16,7 +17,7 @@ from hilcycler.cell import Cell
 from hilcycler.channel import Capabilities, Channel, Driver
 from hilcycler.clock import Clock, HostClock, TwinClock
 from hilcycler.engine import CutOff, Execution, Position, at_open_circuit
-from hilcycler.errors import RequestError
+from hilcycler.errors import RequestError, WrongInstrument
 from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, open_run, resume_state
 from hilcycler.links import Connect
 from hilcycler.protocol import (
@@ -85,7 +86,7 @@ async def perform(
     """
     bench = BenchState(order.folder)
     refuse_if_latched(bench, order.channel)
-    async with order.driver.open(order.connect) as channel:
+    async with opened(order, bench) as channel:
         envelope = bench_envelope(channel.capabilities).intersect(order.protocol.safety)
         check_steps(order.protocol.body, channel, envelope)
         consented = refuse_without_consent(channel.capabilities, order.protocol, order.accepts)
@@ -147,7 +148,7 @@ async def go_on(
         raise RequestError(
             f"{path.name}: the run tripped ({state.tripped.violation}); a tripped run does not go on"
         )
-    async with order.driver.open(order.connect) as channel:
+    async with opened(order, bench) as channel:
         header = state.header
         answers = replace(channel.instrument, simulated=header.instrument.simulated)
         if answers.serial and answers != header.instrument:  # busy with a script it does not say who it is
@@ -169,6 +170,17 @@ async def go_on(
             first=first,
         )
         return await conduct(execution, journal, sink, watch=watch, bench=bench, header=header)
+
+
+@asynccontextmanager
+async def opened(order: Order, bench: BenchState) -> AsyncIterator[Channel]:
+    """The channel, identified. Whatever else answers at its address is kept in the bench's journal."""
+    try:
+        async with order.driver.open(order.connect) as channel:
+            yield channel
+    except WrongInstrument as error:
+        bench.refuse(order.channel, error)
+        raise
 
 
 def taken_up(state: ResumeState, protocol: Protocol, clock: Clock) -> tuple[Position, Plan, Planned | None]:
