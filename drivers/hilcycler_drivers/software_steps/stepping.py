@@ -38,6 +38,9 @@ cost nothing."""
 LIMIT_MARGIN = 1.02
 STUCK_AFTER = 10
 """So many identical readings of a noisy converter while current flows mean that it is stuck."""
+OFF_SET_POINT, OFF_SET_POINT_AT_LEAST = 0.05, 1e-8
+MISSING_AFTER = 3
+"""So many readings in a row beside the set-point: the first may still see the step before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Stepping:
         began = loop_time()
         charge = last = 0.0
         stuck = _Stuck(driven=not isinstance(step, Rest))
+        contact = _Contact(step.current if isinstance(step, ConstantCurrent) else None)
         number, foreseen = 0, math.inf
         while True:
             on_grid = (number + 1) * plan.period
@@ -101,7 +105,7 @@ class Stepping:
             await asyncio.sleep(max(began + due - loop_time(), 0.0))
             reading = await self._source.measure()
             now = loop_time() - began
-            violation = _outside(reading, envelope) or stuck.check(reading)
+            violation = _outside(reading, envelope) or stuck.check(reading) or contact.check(reading)
             if violation is None and not abs(charge + reading.current * (now - last)) <= envelope.charge:
                 violation = Violation("charge", charge, -envelope.charge, envelope.charge)
             if violation is not None:
@@ -191,6 +195,23 @@ class _Stuck:
         if self._same < STUCK_AFTER:
             return None
         return Violation("identical readings in a row", float(self._same), 0.0, float(STUCK_AFTER - 1))
+
+
+class _Contact:
+    """Current that was set and does not flow: a lead is off, or a limit or a protection holds it back."""
+
+    def __init__(self, asked: Ampere | None) -> None:
+        self._asked, self._missing = asked, 0
+
+    def check(self, reading: Reading) -> Violation | None:
+        if self._asked is None:
+            return None
+        margin = OFF_SET_POINT * abs(self._asked) + OFF_SET_POINT_AT_LEAST
+        self._missing = 0 if abs(reading.current - self._asked) <= margin else self._missing + 1
+        if self._missing < MISSING_AFTER:
+            return None
+        low, high = self._asked - margin, self._asked + margin
+        return Violation("current (contact lost or held back)", reading.current, low, high)
 
 
 class _Plan:

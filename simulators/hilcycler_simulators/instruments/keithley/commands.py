@@ -80,10 +80,8 @@ def ignored(_: Smu, unit: Unit) -> str | None:
 
 def _identity(smu: Smu, _: Unit) -> str:
     if smu.model.dialect is Dialect.LEGACY:
-        return (
-            f"KEITHLEY INSTRUMENTS INC.,MODEL {smu.model.name},SIM{smu.seed:07d},C30 Mar 17 2006 09:29:29/A02"
-        )
-    return f"KEITHLEY INSTRUMENTS,MODEL {smu.model.name},SIM{smu.seed:05d},1.7.12b"
+        return f"KEITHLEY INSTRUMENTS INC.,MODEL {smu.mishaps.announced or smu.model.name},SIM{smu.seed:07d},C30 Mar 17 2006 09:29:29/A02"
+    return f"KEITHLEY INSTRUMENTS,MODEL {smu.mishaps.announced or smu.model.name},SIM{smu.seed:05d},1.7.12b"
 
 
 def _reset(smu: Smu, _: Unit) -> None:
@@ -95,6 +93,11 @@ def _clear(smu: Smu, _: Unit) -> None:
 
 
 def _switch(smu: Smu, unit: Unit) -> None:
+    if truth(unit):
+        smu.mishaps.switched_on()
+    elif smu.output.on and smu.mishaps.relay_sticks:
+        smu.output.look()
+        smu.output.stuck_at = smu.output.cell_current
     smu.output.on = truth(unit)
 
 

@@ -9,21 +9,37 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NoReturn
 
 import numpy as np
 
-from hilcycler.errors import WireError
+from hilcycler.errors import LinkLost, WireError
 from hilcycler.quantities import Second
 from hilcycler_drivers.keithley.wire.models import Dialect, Model
 from hilcycler_drivers.keithley.wire.scpi import Lines, Unit, units
 from hilcycler_simulators.cells.terminals import SimulatedCell
-from hilcycler_simulators.instruments.keithley.commands import COMMANDS
+from hilcycler_simulators.instruments.emstat.mishaps import LeadOff
+from hilcycler_simulators.instruments.keithley.commands import COMMANDS, Answer
+from hilcycler_simulators.instruments.keithley.mishaps import Mishaps
 from hilcycler_simulators.instruments.keithley.source import Output
 
 LINE_HZ = 50.0
 OVERHEAD: Second = 0.0015
 """Per reading, beside the integration itself: settling and the round through the trigger model."""
 _QUEUE = 32
+
+
+@lru_cache(maxsize=512)
+def parsed(line: str) -> tuple[Unit, ...]:
+    """The units of a line; clients say the same few things over and over."""
+    return tuple(units(line))
+
+
+@lru_cache(maxsize=512)
+def answer_to(dialect: Dialect, header: str) -> Answer | None:
+    """What `dialect` does at `header`."""
+    return next((answer for known, answer in COMMANDS[dialect] if known.matches(header)), None)
 
 
 @dataclass
@@ -44,9 +60,12 @@ class Smu:
     overvoltage: str = "NONE"
     elements: list[str] = field(default_factory=list)
     last: tuple[float, float] = (math.nan, math.nan)
+    mishaps: Mishaps = field(default_factory=Mishaps)
     output: Output = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.mishaps.lead_off < math.inf:
+            self.cell = LeadOff(self.cell, self.mishaps.lead_off)
         self.output = Output(self.model, self.cell)
         self._chance = np.random.Generator(np.random.Philox(self.seed))
         self._gain = {q: self._chance.uniform(-0.5, 0.5) for q in ("current", "voltage")}
@@ -55,6 +74,7 @@ class Smu:
         self._waiting: deque[tuple[Second, bytes]] = deque()
         self._clock: Second | None = None
         self._busy: Second = 0.0
+        self._absent_until: Second = -math.inf
         self.reset()
 
     def reset(self) -> None:
@@ -70,20 +90,21 @@ class Smu:
 
     # --- serving.Device -----------------------------------------------------------------------
 
-    def present(self, now: Second) -> bool:  # noqa: ARG002
-        return True
+    def present(self, now: Second) -> bool:
+        return now >= self._absent_until
 
     def connected(self, now: Second) -> None:
-        self._pass(now)
+        self.catch_up(now)
         self._lines.clear()
 
     def disconnected(self, now: Second) -> None:
         """Its client is gone; the output stays as it is. That is the danger of these instruments."""
-        self._pass(now)
+        self.catch_up(now)
         self._waiting.clear()
 
     def feed(self, data: bytes, now: Second) -> None:
-        self._pass(now)
+        self._check_present(now)
+        self.catch_up(now)
         self._busy = max(self._busy, now)
         try:
             lines = self._lines.feed(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
@@ -96,7 +117,7 @@ class Smu:
                 self._waiting.append((self._busy, ";".join(replies).encode("ascii") + b"\n"))
 
     def emit(self, now: Second) -> bytes:
-        self._pass(now)
+        self._check_present(now)
         said = b""
         while self._waiting and self._waiting[0][0] <= now:
             said += self._waiting.popleft()[1]
@@ -105,7 +126,20 @@ class Smu:
     def due(self) -> Second:
         return self._waiting[0][0] if self._waiting else math.inf
 
-    def _pass(self, now: Second) -> None:
+    def _check_present(self, now: Second) -> None:
+        if now < self._absent_until:
+            raise LinkLost("the power is off")
+
+    def cut_power(self, seconds: Second) -> NoReturn:
+        """Off for `seconds`; then as from the factory: output off, but in the state that discharges a cell."""
+        self._absent_until = (self._clock or 0.0) + seconds
+        self._waiting.clear()
+        self._errors.clear()
+        self.reset()
+        raise LinkLost("the power is off")
+
+    def catch_up(self, now: Second) -> None:
+        """Let what has passed since the last call happen to the cell."""
         if self._clock is not None and now > self._clock:
             self.output.let_pass((now - self._clock) * self.pace)
         if self._clock is None or now > self._clock:
@@ -116,7 +150,7 @@ class Smu:
     def _message(self, line: str) -> list[str]:
         replies: list[str] = []
         try:
-            for unit in units(line):
+            for unit in parsed(line):
                 reply = self._unit(unit)
                 if reply is not None:
                     replies.append(reply)
@@ -125,11 +159,11 @@ class Smu:
         return replies
 
     def _unit(self, unit: Unit) -> str | None:
-        for header, answer in COMMANDS[self.model.dialect]:
-            if header.matches(unit.header):
-                return answer(self, unit)
-        self.fail(-113, "Undefined header")
-        return None
+        answer = answer_to(self.model.dialect, unit.header)
+        if answer is None:
+            self.fail(-113, "Undefined header")
+            return None
+        return answer(self, unit)
 
     def fail(self, code: int, text: str) -> None:
         if len(self._errors) >= _QUEUE:
@@ -192,6 +226,7 @@ class Smu:
 
         Over range is infinite. Takes the conversion time.
         """
+        self.mishaps.reading(self)
         taken = self.nplc / LINE_HZ + OVERHEAD
         self._busy += taken / self.pace
         self.output.look()
@@ -203,10 +238,11 @@ class Smu:
             (self.sense_current_range or current) if self.output.function == "VOLT" else self.output.current
         )
         _, v_range = self.model.voltage_range(self.voltage_range if self.sense == "VOLT" else voltage)
-        self.last = (
+        read = (
             self._converted(voltage, v_range.full_scale, v_range.gain, v_range.offset, "voltage"),
             self._converted(current, i_range.full_scale, i_range.gain, i_range.offset, "current"),
         )
+        self.last = self.mishaps.spoil(read, self.last)
         return self.last
 
     def _converted(self, value: float, full_scale: float, gain: float, offset: float, quantity: str) -> float:

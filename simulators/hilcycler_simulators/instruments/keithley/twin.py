@@ -7,21 +7,31 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from hilcycler.cell import Cell
+from hilcycler.clock import loop_time
 from hilcycler.errors import RequestError
 from hilcycler.links import Link
 from hilcycler.twin import TwinRequest
 from hilcycler_drivers.keithley.wire.models import MODELS
 from hilcycler_simulators.cells import catalogue
+from hilcycler_simulators.faults import Faulty, LineFault
 from hilcycler_simulators.instruments.keithley.firmware import Smu
-from hilcycler_simulators.serving import DirectLink, Port, listen
+from hilcycler_simulators.serving import Device, DirectLink, Port, listen
 
 
 class KeithleyTwin:
     """One simulated instrument with one cell on it; see `hilcycler.twin.Twin`."""
 
-    def __init__(self, smu: Smu) -> None:
+    def __init__(self, smu: Smu, faults: Sequence[LineFault] = ()) -> None:
+        """`faults` are those of the line; those of the instrument are the `smu`'s own `mishaps`."""
         self.smu = smu
-        self._port = Port(smu, f"twin:{smu.model.name}")
+        device: Device = Faulty(smu, faults, smu.seed) if faults else smu
+        self._port = Port(device, f"twin:{smu.model.name}")
+
+    @property
+    def energised(self) -> bool:
+        """Whether the cell is connected to anything that could pass current: for judging safety."""
+        self.smu.catch_up(loop_time())
+        return self.smu.output.connected
 
     @property
     def cell(self) -> Cell:
