@@ -119,7 +119,9 @@ def unpack(data: bytes, rows: int, names: Sequence[str] | None = None) -> Rows:
     """
     try:
         return _unpack(data, rows, names)
-    except (ValueError, TypeError, KeyError, IndexError, struct.error, zlib.error, OverflowError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise JournalError(f"not a block: {error}") from error
+    except (struct.error, zlib.error) as error:
         raise JournalError(f"not a block: {error}") from error
 
 

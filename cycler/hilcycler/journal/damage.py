@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -20,3 +22,12 @@ class Damage(JournalError):
     def __init__(self, path: Path, part: Part, number: int, message: str) -> None:
         super().__init__(f"{path}: {message}")
         self.part, self.number = part, number
+
+
+@contextmanager
+def understanding(path: Path) -> Iterator[None]:
+    """Whoever forges checksums may write anything: what we cannot read is a JournalError, not a crash."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise JournalError(f"{path}: holds something that we do not write: {error!r}") from error

@@ -19,7 +19,6 @@ from hilcycler.journal.schema import (
     APPLICATION_ID,
     TABLES,
     VERSION,
-    check_tables,
     check_version,
     keep_open,
     reading,
@@ -78,7 +77,6 @@ class RunFile:
         Only the end of the file is proved here: a file with a damaged middle still takes what comes.
         """
         with reading(path) as connection:
-            check_tables(connection, path)
             if proof.sealed(connection) is not None:
                 raise JournalError(f"{path}: sealed; a sealed run takes nothing more")
             if proof.ended(connection):

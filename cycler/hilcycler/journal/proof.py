@@ -189,5 +189,5 @@ def follows(head: bytes, found: chain.Link) -> bool:
 def missing(path: Path, start: int, stop: int) -> Damage:
     """Samples `start` to `stop` (excluded) are not there."""
     if stop < start:
-        return Damage(path, "checkpoint", start, f"samples from {stop} on are there twice or too many")
+        return Damage(path, "checkpoint", start, f"{start} samples, {stop} were counted")
     return Damage(path, "block", start, f"samples {start} to {stop - 1} are missing")

@@ -22,6 +22,7 @@ from hilcycler.errors import JournalError
 from hilcycler.journal import proof, samples
 from hilcycler.journal.blocks import unpack
 from hilcycler.journal.chain import Link
+from hilcycler.journal.damage import understanding
 from hilcycler.journal.executed import ExecutedStep, executed_steps
 from hilcycler.journal.names import lock_path, segments
 from hilcycler.journal.samples import Piece
@@ -146,7 +147,8 @@ class Run:
 
     def steps(self) -> list[ExecutedStep]:
         """One an executed step, in order; the last may still be going on."""
-        return executed_steps(self.links(), self.rows)
+        with understanding(self.path):
+            return executed_steps(self.links(), self.rows)
 
     # --- samples ----------------------------------------------------------------------------
 
@@ -217,25 +219,29 @@ class Run:
         """One row a cycle: when, how long, how many steps, charge passed each way, and whether partial."""
         from hilcycler.journal import frames
 
-        return frames.cycles(self)
+        with understanding(self.path):
+            return frames.cycles(self)
 
     def spectra(self, t0: Second | None = None, t1: Second | None = None) -> pd.DataFrame:
         """One row an impedance point, with the step and cycle it belongs to."""
         from hilcycler.journal import frames
 
-        return frames.spectra(self, t0, t1)
+        with understanding(self.path):
+            return frames.spectra(self, t0, t1)
 
     def step_table(self) -> pd.DataFrame:
         """As `steps`, as a pandas frame."""
         from hilcycler.journal import frames
 
-        return frames.steps(self)
+        with understanding(self.path):
+            return frames.steps(self)
 
     def event_table(self) -> pd.DataFrame:
         """One row an event, impedance points aside: number, UTC, kind, and the rest as text."""
         from hilcycler.journal import frames
 
-        return frames.events(self)
+        with understanding(self.path):
+            return frames.events(self)
 
     # --- within -----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hilcycler.errors import JournalError
 from hilcycler.journal.chain import Link
+from hilcycler.journal.damage import understanding
 from hilcycler.journal.reading import Run, open_run
 from hilcycler.quantities import Ampere, Coulomb, Second, Volt
 from hilcycler.records import RunStarted, StepEnded, StepStarted, Tripped, from_json
@@ -59,8 +60,9 @@ def resume_state(path: Path, fallback: Path | None = None) -> ResumeState:
     if run.ended is not None:
         raise JournalError(f"{path}: the run has ended ({run.ended.outcome}); it cannot go on")
     told = _Told()
-    for link in run.links():
-        told.take(link)
+    with understanding(path):
+        for link in run.links():
+            told.take(link)
     return ResumeState(
         header=run.header,
         results=tuple(told.results),

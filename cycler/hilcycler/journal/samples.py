@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hilcycler.errors import RequestError
+from hilcycler.errors import JournalError, RequestError
 from hilcycler.journal import proof
 from hilcycler.journal.blocks import Keys, Rows, unpack
 from hilcycler.journal.schema import reading
@@ -112,7 +112,12 @@ class Gathered:
     def __init__(self, names: Sequence[str] | None, room: int) -> None:
         wanted = tuple(ALL_COLUMNS) if names is None else tuple(names)
         self._room, self._filled = room, 0
-        self._columns = {name: np.empty(room, ALL_COLUMNS[name]) for name in wanted if name != "temperature"}
+        try:
+            self._columns = {
+                name: np.empty(room, ALL_COLUMNS[name]) for name in wanted if name != "temperature"
+            }
+        except (MemoryError, ValueError):
+            raise JournalError(f"no memory for {room} samples at a time; read them in chunks") from None
         self._order = wanted
         if names is not None and "temperature" in names:
             self._columns["temperature"] = self._unmeasured()

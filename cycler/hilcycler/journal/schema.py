@@ -171,6 +171,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection = _read_from(path)
         try:
             check_version(connection, path)
+            check_tables(connection, path)
             yield connection
         finally:
             connection.close()

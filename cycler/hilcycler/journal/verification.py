@@ -10,7 +10,7 @@ from pathlib import Path
 from hilcycler.journal import proof
 from hilcycler.journal.damage import Damage
 from hilcycler.journal.reading import State, open_run
-from hilcycler.journal.schema import check_tables, reading
+from hilcycler.journal.schema import reading
 
 
 class Verdict(StrEnum):
@@ -49,7 +49,7 @@ def verify(path: Path) -> Verification:
     except Damage as damage:
         return Verification(Verdict.CORRUPT, None, reached.rows, reached.events, str(damage), damage)
     if seal is None:
-        detail = f"proved up to sample {found.rows - 1} and event {found.events - 1}"
+        detail = f"{found.rows} samples and {found.events} events proved; nothing says that no more came"
         return Verification(Verdict.OPEN, open_run(path).state, found.rows, found.events, detail)
     detail = (
         f"{found.rows} samples in {found.blocks} blocks, {found.events} events, sha256 {found.digest.hex()}"
@@ -58,8 +58,7 @@ def verify(path: Path) -> Verification:
 
 
 def _prove_all(connection: sqlite3.Connection, path: Path) -> proof.Seal:
-    """Our own tables first, then what SQLite says of pages that a walk through them does not pass."""
-    check_tables(connection, path)
+    """What is in the tables first, then what SQLite says of pages that a walk through them does not pass."""
     found, seal = proof.prove(connection, path), proof.sealed(connection)
     if seal is not None:
         if seal != found:
