@@ -15,11 +15,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+
+from hilcycler.clock import process_time
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)), None)
@@ -73,13 +77,24 @@ class Server:
                 self.process.wait()
 
 
-def until_open(port: int, patience: float = 15.0) -> None:
-    ending = time.monotonic() + patience
-    while time.monotonic() < ending:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-            return
-        time.sleep(0.02)
-    raise TimeoutError(f"nobody listens on port {port}")
+def until(what: str, is_so: Callable[[], object], patience: float = 20.0, every: float = 0.05) -> None:
+    """Return as soon as it is so; TimeoutError after `patience` seconds."""
+    ending, never = process_time() + patience, threading.Event()
+    while not is_so():
+        if process_time() > ending:
+            raise TimeoutError(f"after {patience:g} s still not: {what}")
+        never.wait(every)
+
+
+def pass_time(seconds: float) -> None:
+    """Let real processes work for a while."""
+    threading.Event().wait(seconds)
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False
 
 
 class Mosquitto(Server):
@@ -100,7 +115,7 @@ class Mosquitto(Server):
         assert MOSQUITTO is not None
         with (self.folder / "mosquitto.log").open("ab") as log:
             self.process = subprocess.Popen([MOSQUITTO, "-v", "-c", self.config], stdout=log, stderr=log)
-        until_open(self.port)
+        until("broker listens", lambda: listens(self.port), every=0.02)
         return self
 
     @property
@@ -112,6 +127,31 @@ class Mosquitto(Server):
         return (self.folder / "mosquitto.log").read_text()
 
 
+def make_certificates(folder: Path) -> None:
+    """An authority of our own (ca.pem), and for localhost a good, an expired and a wrongly named pair."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], check=True, cwd=folder, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=lab")
+    for name, host, days in (
+        ("good", "localhost", 2),
+        ("expired", "localhost", -1),
+        ("other", "elsewhere", 2),
+    ):
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}")
+        (folder / f"{name}.ext").write_text(f"subjectAltName=DNS:{host}\n")
+        request = ("-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+        signed_by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", str(days))
+        openssl("x509", "-req", *request, *signed_by)
+
+
+def tls(folder: Path, name: str) -> tuple[str, ...]:
+    """What a broker with the certificate `name` is configured with."""
+    return (f"certfile {folder / name}.pem", f"keyfile {folder / name}.key", f"cafile {folder}/ca.pem")
+
+
 class Postgres(Server):
     """A database cluster; `database(name)` makes an empty database in it."""
 
@@ -119,7 +159,7 @@ class Postgres(Server):
         super().__init__()
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="cycler-postgres-"))
-        self._as = {}
+        self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
@@ -149,23 +189,18 @@ class Postgres(Server):
             "unix_socket_directories": "",
             "shared_buffers": "64MB",
         }
-        command = [POSTGRES, "-D", self.folder / "data"]
+        command: list[str | Path] = [str(POSTGRES), "-D", self.folder / "data"]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as)
-        self._until_ready()
+        until("PostgreSQL answers", self._ready)
         return self
 
-    def _until_ready(self) -> None:
-        import psycopg
-
-        ending = time.monotonic() + 20.0
-        while time.monotonic() < ending:
-            with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url("postgres")):
-                return
-            time.sleep(0.05)
-        raise TimeoutError("PostgreSQL does not start")
+    def _ready(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url("postgres")):
+            return True
+        return False
 
     def kill(self) -> None:
         """As a crash: every process of the cluster ends at once and recovers when started again."""
@@ -180,10 +215,8 @@ class Postgres(Server):
         return f"postgresql://lab@127.0.0.1:{self.port}/{database}"
 
     def database(self, name: str) -> str:
-        import psycopg
-
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def remove(self) -> None:
@@ -205,3 +238,9 @@ def cycler(*arguments: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def memory_of(process: subprocess.Popen[bytes]) -> int:
+    """Resident bytes of a process."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -30,6 +30,7 @@ PASSWORD = Annotated[
 CA = Annotated[Path | None, typer.Option("--ca", help="The authority that signed the broker's certificate.")]
 CERT = Annotated[Path | None, typer.Option("--cert", help="Our own certificate (PEM).")]
 KEY = Annotated[Path | None, typer.Option("--key", help="Its key: file (mode 0600) or systemd credential.")]
+TIMEOUT = Annotated[float, typer.Option(min=0.5, help="Seconds that an answer of the broker may take.")]
 ROOT = Annotated[str, typer.Option("--root", help="First level of the topics.")]
 DATABASE = Annotated[
     str, typer.Option("--database", help="postgresql://USER@HOST/NAME; the password comes from a file.")
@@ -51,6 +52,7 @@ def publish(
     cert: CERT = None,
     key: KEY = None,
     root: ROOT = "cycler",
+    timeout: TIMEOUT = 10.0,
     allow: Annotated[
         str, typer.Option(help="Metadata that may leave the bench: names,chemistry,protocol,people.")
     ] = "",
@@ -80,7 +82,15 @@ def publish(
         results=results,
         home_assistant=home_assistant,
     )
-    reach = Broker.at(broker, user=user, password_file=password_file, authority=ca, certificate=cert, key=key)
+    reach = Broker.at(
+        broker,
+        user=user,
+        password_file=password_file,
+        authority=ca,
+        certificate=cert,
+        key=key,
+        patience=timeout,
+    )
     reach.context()
     _until_ended(lambda: Publisher(settings, reach).run())
 
@@ -99,6 +109,7 @@ def ingest(
     cert: CERT = None,
     key: KEY = None,
     root: ROOT = "cycler",
+    timeout: TIMEOUT = 10.0,
     group: Annotated[str, typer.Option(help="Ingesters of one group share the work.")] = "cycler-ingest",
     database_password_file: DATABASE_PASSWORD = None,
     as_json: JSON = False,
@@ -118,7 +129,15 @@ def ingest(
     if broker is None:
         raise RequestError("--broker is missing (or --check RUN)")
     settings = Settings(database, database_password_file, Topics(root), group)
-    reach = Broker.at(broker, user=user, password_file=password_file, authority=ca, certificate=cert, key=key)
+    reach = Broker.at(
+        broker,
+        user=user,
+        password_file=password_file,
+        authority=ca,
+        certificate=cert,
+        key=key,
+        patience=timeout,
+    )
     reach.context()
     _until_ended(lambda: Ingester(settings, reach).run())
 
