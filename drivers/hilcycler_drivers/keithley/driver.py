@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from hilcycler.channel import Activity, Capabilities, CurrentRange, HostDeath, Measured, Mode, Remark
+from hilcycler.clock import loop_time
 from hilcycler.errors import CyclerError, InstrumentError, LinkLost, LinkTimeout, StepRefused, WrongInstrument
 from hilcycler.links import Connect
 from hilcycler.protocol import Envelope
@@ -34,7 +35,8 @@ FASTEST: Final[Second] = 0.05
 WINDOW: Final[tuple[Volt, Volt]] = (-20.0, 20.0)
 READING_WITHIN: Final[Second] = 1.0
 SAFE_WITHIN: Final[Second] = 3.0
-ATTEMPTS: Final = 3
+GIVE_UP_AFTER: Final[Second] = 15.0
+PAUSE: Final[Second] = 0.25
 OFF_CURRENT: Final = 1e-3
 """An output that is off passes less than this share of the smallest range that holds the set-point."""
 
@@ -261,25 +263,31 @@ class Keithley:
     async def safe(self) -> OffState:
         """See Channel: OFF before anything else, asked back, and no current seen.
 
-        What does not obey is told 0 A and OFF again over a fresh link; then it is UNCONFIRMED.
+        What does not obey is told 0 A, and OFF again over fresh links, until it is given up as UNCONFIRMED.
         """
         self._step = None
-        for attempt in range(ATTEMPTS):
-            try:
-                async with asyncio.timeout(SAFE_WITHIN):
-                    if attempt and not await self._is_on(self._trusted()) and self._unreadable:
-                        return OffState.OFF  # it does not measure while off; it said so twice, freshly asked
-                    await self.off()
-                    if await self._proved_off(self._trusted()):
-                        return OffState.OFF
-            except (CyclerError, TimeoutError):
-                pass
+        until, attempts = loop_time() + GIVE_UP_AFTER, 0
+        while loop_time() < until:
+            if await self._switched_off(again=attempts > 0):
+                return OffState.OFF
+            attempts += 1
             try:
                 async with asyncio.timeout(SAFE_WITHIN):
                     await self.connect()
             except (CyclerError, TimeoutError):
-                continue
+                await asyncio.sleep(PAUSE)
         return OffState.UNCONFIRMED
+
+    async def _switched_off(self, *, again: bool) -> bool:
+        """One attempt. One that measures nothing while off is believed when it says so twice, freshly asked."""
+        try:
+            async with asyncio.timeout(SAFE_WITHIN):
+                await self.off()
+                if again and self._unreadable and not await self._is_on(self._trusted()):
+                    return True
+                return await self._proved_off(self._trusted())
+        except (CyclerError, TimeoutError):
+            return False
 
     async def _proved_off(self, session: Session) -> bool:
         self._unreadable = False
