@@ -21,7 +21,7 @@ from hilcycler.cli.simulate import family_of
 from hilcycler.cli.summary import summarise
 from hilcycler.cli.viewing import watched
 from hilcycler.cli.worker import beside
-from hilcycler.errors import RequestError
+from hilcycler.errors import CyclerError, RequestError
 from hilcycler.export.bdf import export_csv
 from hilcycler.journal import open_run
 from hilcycler.language import load, load_cell, loads
@@ -80,12 +80,18 @@ def demo(
             f"{twin.cell.name} behind a simulated {DEMO_MODEL} over {link}; {cycles} cycles, {duration(cycles * 7200.0)} of cell time"
         )
     performed = run_loop(_on_twin(twin, family.driver, bound, text, folder, link, quiet=as_json, view=view))
-    exported = export_csv(performed.path, performed.path.parent / f"{performed.run}.bdf.csv")
-    with beside() as worker:
-        summary = worker.submit(summarise, performed.path, dict(twin.truth)).result()
-        if find_spec("matplotlib") is not None:
-            figures = worker.submit(drawn, performed.path, performed.path.parent, ("png", "svg")).result()
-            summary += [f"figure         {each}" for each in figures if each.suffix == ".png"]
+    summary: list[str] = []
+    exported = None
+    try:
+        exported = export_csv(performed.path, performed.path.parent / f"{performed.run}.bdf.csv")
+        with beside() as worker:
+            summary += worker.submit(summarise, performed.path, dict(twin.truth)).result()
+            if find_spec("matplotlib") is not None:
+                folder = performed.path.parent
+                figures = worker.submit(drawn, performed.path, folder, ("png", "svg")).result()
+                summary += [f"figure         {each}" for each in figures if each.suffix == ".png"]
+    except (CyclerError, OSError) as error:  # the run is whole whatever becomes of what is made from it
+        summary.append(f"not written    {error}")
     finish(performed, as_json=as_json, exported=exported, summary=summary)
 
 

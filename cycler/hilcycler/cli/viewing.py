@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from pathlib import Path
 
 from hilcycler.cli.progress import Progress
@@ -56,15 +56,15 @@ async def watched(
     sinks: dict[str, Sink] = {"plain": progress, "live": progress, "view": Fanout(progress, view)}
     chosen = sinks.get(how)
     watch = None if chosen is None else lambda _: chosen
-    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(
-            perform(order, watch) if interrupted is None else go_on(interrupted, order, watch)
-        )
+    run = asyncio.ensure_future(
+        perform(order, watch) if interrupted is None else go_on(interrupted, order, watch)
+    )
+    with ExitStack() as stack:
         lines = False
-        while not run.done():
+        while not run.done():  # signals end the run in good order, from within it: nothing is cancelled here
             if not lines and (how == "live" or (how == "view" and view.closed)):
                 stack.enter_context(progress.live())
                 lines = True
             await asyncio.wait({run}, timeout=GLANCE)
-        await view.until_closed()
+    await view.until_closed()
     return run.result()
