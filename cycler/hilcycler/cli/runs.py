@@ -18,7 +18,7 @@ from hilcycler.cli.files import DATA, JSON, RUN, drawn, run_path
 from hilcycler.cli.output import inert, print_json, say
 from hilcycler.cli.progress import Progress
 from hilcycler.cli.simulate import family_of
-from hilcycler.cli.summary import summarise
+from hilcycler.cli.summary import TruthAtSpectra, summarise
 from hilcycler.cli.viewing import watched
 from hilcycler.cli.worker import beside
 from hilcycler.errors import CyclerError, RequestError
@@ -34,6 +34,7 @@ from hilcycler.records import Outcome
 from hilcycler.service.consent import HOLDS_FOR_EVER
 from hilcycler.service.folder import data_folder
 from hilcycler.service.foreground import Order, Performed
+from hilcycler.sink import Sink
 from hilcycler.twin import Twin, TwinRequest
 
 LINKS = {"pty": "pty", "tcp": "tcp://127.0.0.1:0", "memory": ""}
@@ -79,13 +80,16 @@ def demo(
         say(
             f"{twin.cell.name} behind a simulated {DEMO_MODEL} over {link}; {cycles} cycles, {duration(cycles * 7200.0)} of cell time"
         )
-    performed = run_loop(_on_twin(twin, family.driver, bound, text, folder, link, quiet=as_json, view=view))
+    truth = TruthAtSpectra(twin)
+    performed = run_loop(
+        _on_twin(twin, family.driver, bound, text, folder, link, quiet=as_json, view=view, truth=truth)
+    )
     summary: list[str] = []
     exported = None
     try:
         exported = export_csv(performed.path, performed.path.parent / f"{performed.run}.bdf.csv")
         with beside() as worker:
-            summary += worker.submit(summarise, performed.path, dict(twin.truth)).result()
+            summary += worker.submit(summarise, performed.path, truth.latest).result()
             if find_spec("matplotlib") is not None:
                 folder = performed.path.parent
                 figures = worker.submit(drawn, performed.path, folder, ("png", "svg")).result()
@@ -105,6 +109,7 @@ async def _on_twin(
     *,
     quiet: bool,
     view: bool,
+    truth: Sink,
 ) -> Performed:
     family = registry.driver(driver)
     async with AsyncExitStack() as stack:
@@ -123,7 +128,7 @@ async def _on_twin(
             simulated=True,
             truth=twin.truth,
         )
-        return await shown(order, quiet=quiet, view=view)
+        return await shown(order, quiet=quiet, view=view, also=truth)
 
 
 @app.command("run")
@@ -211,13 +216,18 @@ def reset(
 
 
 async def shown(
-    order: Order, *, quiet: bool, view: bool = False, interrupted: Path | None = None
+    order: Order,
+    *,
+    quiet: bool,
+    view: bool = False,
+    interrupted: Path | None = None,
+    also: Sink | None = None,
 ) -> Performed:
     """Perform `order`, or go on with it, and show it as fits where we are."""
     terminal = sys.stdout.isatty() and sys.stderr.isatty()
     how = "quiet" if quiet else "plain" if not terminal else "view" if view else "live"
     progress = Progress(count_steps(order.protocol.body), plain=how == "plain")
-    return await watched(order, progress, how=how, interrupted=interrupted)
+    return await watched(order, progress, how=how, interrupted=interrupted, also=also)
 
 
 def finish(

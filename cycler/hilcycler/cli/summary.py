@@ -10,13 +10,36 @@ from hilcycler import registry
 from hilcycler.evaluation import Finding, evaluate
 from hilcycler.journal import Run, open_run
 from hilcycler.quantities import duration
-from hilcycler.twin import published
+from hilcycler.records import ImpedancePoint, Record, StepEnded
+from hilcycler.twin import Twin, published
+
+
+class TruthAtSpectra:
+    """A sink that asks a twin what its cell is, each time a spectrum ends: to be compared with its fit."""
+
+    def __init__(self, twin: Twin) -> None:
+        self._twin = twin
+        self._points = 0
+        self.latest = dict(twin.truth)
+
+    def put(self, record: Record) -> None:
+        """See Sink."""
+        match record:
+            case ImpedancePoint():
+                self._points += 1
+            case StepEnded() if self._points:
+                self._points, self.latest = 0, dict(self._twin.truth)
+            case _:
+                pass
+
+    async def commit(self) -> None:
+        """See Sink; this one promises nothing."""
 
 
 def summarise(path: Path, truth: Mapping[str, Any], last: int = 10) -> list[str]:
     """How far a run came, the overpotential of its `last` cycles, and its latest spectrum.
 
-    `truth` is the twin's at the end of the run; empty for a real cell.
+    `truth` is the twin's when that spectrum ended; empty for a real cell.
     """
     run = open_run(path)
     lines = [f"{run.cycle} cycles, {run.rows} samples, {duration(run.last_test_time)} of test time"]

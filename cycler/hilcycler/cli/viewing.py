@@ -46,16 +46,21 @@ class View:
 
 
 async def watched(
-    order: Order, progress: Progress, *, how: str, interrupted: Path | None = None
+    order: Order, progress: Progress, *, how: str, interrupted: Path | None = None, also: Sink | None = None
 ) -> Performed:
-    """Perform `order`, or go on with the run in `interrupted`.
+    """Perform `order`, or go on with the run in `interrupted`; `also` sees every record too.
 
     `how`: `quiet`; `plain` lines; `live` lines; `view`: the live view, and live lines once it is closed.
     """
     view = View(order.folder)
-    sinks: dict[str, Sink] = {"plain": progress, "live": progress, "view": Fanout(progress, view)}
-    chosen = sinks.get(how)
-    watch = None if chosen is None else lambda _: chosen
+    seen_by: dict[str, list[Sink]] = {
+        "quiet": [],
+        "plain": [progress],
+        "live": [progress],
+        "view": [progress, view],
+    }
+    sink = Fanout(*seen_by[how], *([] if also is None else [also]))
+    watch = lambda _: sink  # noqa: E731  (what `perform` asks for)
     run = asyncio.ensure_future(
         perform(order, watch) if interrupted is None else go_on(interrupted, order, watch)
     )
