@@ -318,5 +318,7 @@ class Faulty:
 
 def _halved(data: bytes, line: int) -> bytes:
     lines = data.splitlines(keepends=True)
+    if line >= len(lines):  # an earlier fault has joined it to the one before
+        return data
     lines[line] = lines[line][: len(lines[line]) // 2]
     return b"".join(lines)

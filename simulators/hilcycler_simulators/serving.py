@@ -211,9 +211,11 @@ def listen(port: Port, where: str) -> AbstractAsyncContextManager[str]:
 
 @asynccontextmanager
 async def _on_tcp(port: Port, host: str, number: int) -> AsyncIterator[str]:
+    writers: list[asyncio.StreamWriter] = []
     async with _beside() as start:
 
         def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
             start(_serve_once(port, TcpLink(port.name, reader, writer)))
 
         try:
@@ -226,6 +228,8 @@ async def _on_tcp(port: Port, host: str, number: int) -> AsyncIterator[str]:
             yield port.name
         finally:
             server.close()
+            for writer in writers:  # also one whose serving never came to begin
+                writer.transport.abort()
 
 
 async def _serve_once(port: Port, link: Link) -> None:

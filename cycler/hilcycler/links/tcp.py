@@ -67,7 +67,9 @@ class TcpLink:
 
     async def aclose(self) -> None:
         self._writer.close()
-        with contextlib.suppress(TimeoutError, OSError):
-            async with asyncio.timeout(_CLOSE_WITHIN):
-                await self._writer.wait_closed()
-        self._writer.transport.abort()
+        try:
+            with contextlib.suppress(TimeoutError, OSError):
+                async with asyncio.timeout(_CLOSE_WITHIN):
+                    await self._writer.wait_closed()
+        finally:
+            self._writer.transport.abort()
