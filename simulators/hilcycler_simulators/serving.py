@@ -215,7 +215,7 @@ async def _on_tcp(port: Port, host: str, number: int) -> AsyncIterator[str]:
     async with _beside() as start:
 
         def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writers.append(writer)
+            writers[:] = [each for each in writers if not each.is_closing()] + [writer]
             start(_serve_once(port, TcpLink(port.name, reader, writer)))
 
         try:
