@@ -72,13 +72,12 @@ catalogue: Final = Catalogue()
 def _in_words(target: dict[str, Any]) -> str:
     """A published number with its conditions, as the profile file writes them."""
     told = {
-        key: value for key, value in target.items() if key not in {"quantity", "value", "where", "conflict"}
+        key: value
+        for key, value in target.items()
+        if key not in {"quantity", "value", "values", "where", "conflict"}
     }
     conditions = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
     reason = f"; cannot hold here: {target['conflict']}" if target.get("conflict") else ""
+    value = target["value"] if "value" in target else ", ".join(target["values"])
     where = f" ({target['where']})" if target.get("where") else ""
-    return (
-        f"{target['quantity']} {target['value']}{where}"
-        + (f" at {conditions}" if conditions else "")
-        + reason
-    )
+    return f"{target['quantity']} {value}{where}" + (f" at {conditions}" if conditions else "") + reason

@@ -67,5 +67,5 @@ CURVES: Final = {
         (0.18, 1.0), _ncm811, "Chen et al., J. Electrochem. Soc. 167 (2020) 080534; end knee ours"
     ),
     "NCM523": Curve((0.02, 0.9146), _ncm523, "Mohtat et al. 2020 / Xu et al. 2019 (NCM532), as in PyBaMM"),
-    "LCO": Curve((0.4, 0.99), _lco, "Dualfoil, as in Marquis et al. 2019"),
+    "LCO": Curve((0.25, 0.99), _lco, "Dualfoil, as in Marquis et al. 2019; below 0.4 carried on"),
 }
