@@ -56,8 +56,11 @@ class Bench:
         return self.stack.enter_context(cycler("publish", *told, "--broker", self.broker.url, log=self.log))
 
     def stored(self) -> int:
-        with psycopg.connect(self.database) as connection:
-            row = connection.execute("SELECT coalesce(sum(acked_seq), 0) FROM run").fetchone()
+        try:
+            with psycopg.connect(self.database) as connection:
+                row = connection.execute("SELECT coalesce(sum(acked_seq), 0) FROM run").fetchone()
+        except psycopg.errors.UndefinedTable:  # no ingester has been here yet
+            return 0
         return int(row[0]) if row else 0
 
 
@@ -65,7 +68,7 @@ def throughput(rows: int = 2_000_000, ingesters: int = 1) -> None:
     """Rows per second from run file to committed rows, and a bare publish loop of the same payloads."""
     with ExitStack() as stack:
         bench = Bench(stack)
-        with LiveRun(bench.runs, before=rows, period=60.0, rows=1) as live:
+        with LiveRun(bench.runs, before=rows, period=1.0, rows=1) as live:
             live.ready.wait()
         for _ in range(ingesters):
             bench.ingester()

@@ -13,9 +13,6 @@ from typing import Final
 
 from hilcycler.quantities import Second
 
-WINDOW: Final = 48
-"""Messages of backfill that may be on their way at once."""
-
 PATIENCE: Final = 3.0
 LONGEST_PATIENCE: Final = 60.0
 
@@ -46,10 +43,13 @@ class Cursor:
 
     @property
     def backfill(self) -> tuple[int, int]:
-        """From where to where backfill has to be sent; empty while enough is on its way."""
-        if self.old >= self.border or (self.proven and len(self._way) >= WINDOW):
-            return self.border, self.border
-        return self.old, self.border
+        """From where to where backfill has to be sent."""
+        return min(self.old, self.border), self.border
+
+    @property
+    def on_its_way(self) -> int:
+        """Messages of backfill that no watermark covers yet."""
+        return len(self._way)
 
     def sent_old(self, stop: int, now: Second) -> None:
         """The broker has taken backfill up to `stop`."""

@@ -67,11 +67,12 @@ class RunFeed:
     def refresh(self) -> None:
         """Look how far the run has come."""
         self._run.refresh()
-        for link in self._links(self._looked, self._run.event_count):
-            if link.kind == "step-started":
-                event = from_json(link.record)
-                assert isinstance(event, StepStarted)
-                self._step(event)
+        if self._looked < self._run.event_count:
+            for link in self._links(self._looked, self._run.event_count):
+                if link.kind == "step-started":
+                    event = from_json(link.record)
+                    assert isinstance(event, StepStarted)
+                    self._step(event)
         self._looked = self._run.event_count
         self.state = self._run.state
         self.outcome = self._run.ended.outcome.value if self._run.ended else None
@@ -157,6 +158,8 @@ class RunFeed:
 
     def happenings(self, start: int, stop: int) -> Iterator[Events | Spectrum]:
         """Events `start` to `stop` (excluded): spectra as columns, the rest as it is."""
+        if start >= stop:
+            return
         with closing(self._links(start, stop)) as links:
             for (step, _), group in groupby(links, key=_belongs):
                 for part in iter(lambda: list(islice(group, EVENTS if step is None else MOST)), []):  # noqa: B023

@@ -35,6 +35,10 @@ LOOK: Final = 0.25
 """Seconds between looks at the run files; rows reach them about once a second."""
 FOLDER: Final = 2.0
 """Seconds between looks for new runs."""
+WINDOW: Final = 48
+"""Messages of backfill that may be on their way at once, of all runs together."""
+SLICE: Final = 4
+"""Messages of backfill of one run before it is the next one's turn."""
 GREETING: Final = 1.5
 """Seconds that a watermark may take before backfill begins without it."""
 
@@ -157,12 +161,11 @@ class Publisher:
             await self._look_for_runs(session)
             began = loop_time()
             await self._each(lambda telling: self._tell_live(session, telling))
-            busy = True
-            while busy and loop_time() - began < LOOK:
-                busy = await self._each(lambda telling: self._tell_old(session, telling))
+            while await self._each(lambda telling: self._tell_old(session, telling)):
+                if loop_time() - began > LOOK:
+                    break
             self._keep()
-            if not busy:
-                await self._rest(LOOK)
+            await self._rest(max(0.0, began + LOOK - loop_time()))
 
     async def _each(self, tell: Callable[[Telling], Awaitable[bool]]) -> bool:
         """For every run; whether one of them has more at once. A file that cannot be read is left out."""
@@ -178,12 +181,12 @@ class Publisher:
 
     async def _rest(self, longest: Second) -> None:
         """Until a watermark moved, or it is time to look again."""
-        self._wake.clear()
         try:
             async with asyncio.timeout(longest):
                 await self._wake.wait()
         except TimeoutError:
             pass
+        self._wake.clear()
 
     async def _tell_live(self, session: Session, telling: Telling) -> bool:
         feed, now = telling.feed, loop_time()
@@ -223,19 +226,24 @@ class Publisher:
         """A few messages of backfill; whether there may be more at once."""
         if self._settings.acks and not telling.greeted and loop_time() - telling.born < GREETING:
             return False
-        feed, told = telling.feed, 0
+        feed, told = telling.feed, False
         start, stop = telling.events.backfill
-        for happening in feed.happenings(start, min(stop, start + 200)):
-            await self._happening(session, telling, happening, telling.events.sent_old)
-            told += 1
+        if start < stop and self._room():
+            for happening in feed.happenings(start, min(stop, start + messages.MOST)):
+                await self._happening(session, telling, happening, telling.events.sent_old)
+            told = True
         start, stop = telling.rows.backfill
-        for data in feed.data(start, min(stop, start + 8 * messages.MOST)):
-            await self._publish(session, telling, Leaf.DATA, data)
-            telling.rows.sent_old(data.sequence + data.rows, loop_time())
-            told += 1
-            if telling.rows.backfill == (stop, stop):
-                break  # enough is on its way
-        return told > 0
+        if start < stop and (room := self._room()):
+            for data in feed.data(start, min(stop, start + min(room, SLICE) * messages.MOST)):
+                await self._publish(session, telling, Leaf.DATA, data)
+                telling.rows.sent_old(data.sequence + data.rows, loop_time())
+            told = True
+        return told
+
+    def _room(self) -> int:
+        """How many more messages of backfill may be on their way; what is live must not queue behind them."""
+        cursors = [each for run in self._runs.values() for each in (run.rows, run.events)]
+        return max(0, WINDOW - sum(each.on_its_way for each in cursors))
 
     async def _happening(
         self,
