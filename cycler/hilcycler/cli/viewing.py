@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hilcycler.cli.progress import Progress
 from hilcycler.journal import run_path
-from hilcycler.records import Record, RunStarted
+from hilcycler.records import Outcome, Record, RunStarted
 from hilcycler.service.foreground import Order, Performed, go_on, perform
 from hilcycler.sink import Fanout, Sink
 
@@ -38,6 +38,11 @@ class View:
     def closed(self) -> bool:
         """Whether the person at the terminal has closed it."""
         return self._process is not None and self._process.poll() is not None
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._process is not None:
+            self._process.terminate()
 
     async def until_closed(self) -> None:
         """Wait for the person at the terminal."""
@@ -71,5 +76,7 @@ async def watched(
                 stack.enter_context(progress.live())
                 lines = True
             await asyncio.wait({run}, timeout=GLANCE)
+    if run.exception() is not None or run.result().ended.outcome is Outcome.STOPPED:
+        view.close()  # whoever stopped the run, or the terminal that is gone, will not close it
     await view.until_closed()
     return run.result()
