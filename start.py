@@ -137,7 +137,9 @@ class Environment:
         project = f"{ROOT}[{extra}]"
         self._pip("install", *late, *BUILD_TOOLS)
         self._pip("install", *late, "--no-build-isolation", "--editable", project)
-        self._write({"home": home, "pins": pins, "extras": sorted({extra} | extras)})
+        self._write(
+            {"home": home, "pins": pins, "extras": sorted({extra, "report"} | extras)}
+        )  # `test` includes it
 
     def _make(self) -> None:
         lacking = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]

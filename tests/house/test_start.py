@@ -89,9 +89,9 @@ def test_a_ready_environment_is_recognised_without_running_anything(
     python.parent.mkdir()
     python.touch()
     home = f"{tmp_path} {sys.base_prefix} {sys.version_info[0]}.{sys.version_info[1]}"
-    environment._write({"home": home, "pins": start._pins(), "extras": ["", "test"]})
+    environment._write({"home": home, "pins": start._pins(), "extras": ["report", "test"]})
     environment.prepare("test")
-    environment.prepare("")
+    environment.prepare("report")
     assert capsys.readouterr().out.count("is ready") == 2
 
 
