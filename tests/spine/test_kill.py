@@ -15,7 +15,7 @@ from hilcycler.journal import State, Verdict, open_run, verify
 KILLS = int(os.environ.get("HILCYCLER_KILLS", "20"))
 
 
-@pytest.mark.timeout(60 + 3 * KILLS)
+@pytest.mark.timeout(60 + 12 * KILLS)
 def test_kill_at_random_instants(tmp_path: Path) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["dying"])
