@@ -73,6 +73,11 @@ def voltage_limit(model: Model, limit: float) -> Setting:
     return numeric(v.VOLTAGE_PROTECTION_2400 if legacy else v.VOLTAGE_LIMIT, limit)
 
 
+def integration(function: str, cycles: float) -> Setting:
+    """For how many cycles of the power line a reading of what is not sourced is averaged."""
+    return numeric(v.SENSE_VOLTAGE_NPLC if function == "CURR" else v.SENSE_CURRENT_NPLC, cycles)
+
+
 def current_source(model: Model, full_scale: float, limit: float, voltage_range: float) -> list[Setting]:
     """Source current at 0 A, with the voltage limit behind it, and measure voltage."""
     settings = [
@@ -80,7 +85,6 @@ def current_source(model: Model, full_scale: float, limit: float, voltage_range:
         numeric(v.CURRENT_RANGE, full_scale),
         numeric(v.CURRENT, 0.0),
         voltage_limit(model, limit),
-        numeric(v.SENSE_VOLTAGE_NPLC, 1.0),
     ]
     if model.dialect is Dialect.LEGACY:
         return [*settings, *BOTH_2400]
@@ -97,7 +101,6 @@ def voltage_source(model: Model, voltage: float, current_limit: float, full_scal
     settings = [
         Setting(v.SOURCE_FUNCTION, "VOLT", "VOLT"),
         numeric(v.VOLTAGE, voltage),
-        numeric(v.SENSE_CURRENT_NPLC, 1.0),
     ]
     if model.dialect is Dialect.LEGACY:
         return [*settings, numeric(v.CURRENT_PROTECTION_2400, current_limit), *BOTH_2400]

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from hilcycler.channel import Activity, Capabilities, CurrentRange, HostDeath, Measured, Mode, Remark
 from hilcycler.clock import loop_time
-from hilcycler.errors import CyclerError, InstrumentError, LinkLost, LinkTimeout, StepRefused, WrongInstrument
+from hilcycler.errors import (
+    CyclerError,
+    InstrumentError,
+    LinkLost,
+    LinkTimeout,
+    StepRefused,
+    WireError,
+    WrongInstrument,
+)
 from hilcycler.links import Connect
 from hilcycler.protocol import Envelope
 from hilcycler.quantities import Ampere, Second, Volt
@@ -21,6 +30,7 @@ from hilcycler.steps import (
     CyclicVoltammetry,
     LinearSweep,
     Rest,
+    Sampling,
     Step,
 )
 from hilcycler_drivers.keithley import dialect
@@ -30,8 +40,13 @@ from hilcycler_drivers.keithley.wire.models import Dialect, Model, model_of
 from hilcycler_drivers.software_steps import Reading, Stepping
 from hilcycler_drivers.software_steps.stepping import drive, refuse_unless_software
 
-FASTEST: Final[Second] = 0.05
-"""1 PLC at 50 Hz, the round of a query and room for a late timer."""
+FASTEST: Final[Second] = 0.01
+"""Over a network; a slower line is measured when it is opened, and what it cannot carry is refused."""
+ROUND_TRIPS: Final = 4
+"""The shortest of so many is the line's; the others waited for something else."""
+LINE_HZ: Final = 50.0
+SETTLING: Final[Second] = 0.0015
+"""Beside the integration, each reading takes about this."""
 WINDOW: Final[tuple[Volt, Volt]] = (-20.0, 20.0)
 READING_WITHIN: Final[Second] = 1.0
 SAFE_WITHIN: Final[Second] = 3.0
@@ -69,7 +84,10 @@ class Keithley:
         self._instrument = Instrument("keithley", "unknown", "", "")
         self._function = ""
         self._range = 0
+        self._round_trip: Second = 0.0
+        self._cycles = 1.0  # of the power line, that a reading is averaged over
         self._sourcing: Ampere = 0.0  # the limit on the current while voltage is sourced
+        self._integrating = 0.0
         self._said = ""  # what a rest costs is told once, not at each of a thousand
         self._remark: Remark | None = None
         self._unreadable = False
@@ -83,6 +101,12 @@ class Keithley:
         session = Session(await self._connect())
         self._session = session
         model, serial, firmware = model_of(await session.ask(v.IDENTITY.text + "?"))
+        self._round_trip = math.inf
+        for _ in range(ROUND_TRIPS):  # an identity is about as long as a reading
+            asked = loop_time()
+            if model_of(await session.ask(v.IDENTITY.text + "?")) != (model, serial, firmware):
+                raise WireError(f"{session.name} gives two identities")
+            self._round_trip = min(self._round_trip, loop_time() - asked)
         if model is None:
             raise WrongInstrument(f"{session.name}: what answers is no Keithley SMU that we know")
         if model.dialect is Dialect.MODERN:
@@ -134,10 +158,15 @@ class Keithley:
                 CurrentRange(at, each.full_scale, each.gain, each.offset)
                 for at, each in enumerate(model.current)
             ),
-            fastest_sampling=FASTEST,
+            fastest_sampling=self._fastest,
             turnaround=0.0,
             host_death=HOST_DEATH,
         )
+
+    @property
+    def _fastest(self) -> Second:
+        """What the line can carry, with the shortest conversion and a fifth to spare."""
+        return max(FASTEST, 1.2 * (self._round_trip + _conversion(_cycles_for(FASTEST))))
 
     def check(self, step: Step, envelope: Envelope) -> None:
         """See Channel."""
@@ -152,10 +181,11 @@ class Keithley:
             raise StepRefused(
                 f"{current:g} A: a {self._known.name} sources at most {self._known.most_current:g} A"
             )
-        sampling = getattr(step, "sampling", None)
-        if sampling is not None and sampling.every is not None and sampling.every < FASTEST:
+        asked = _asked_period(step)
+        if asked < self._fastest:
             raise StepRefused(
-                f"a sample every {sampling.every:g} s was asked for; this channel delivers one every {FASTEST:g} s at best"
+                f"a sample every {asked:g} s was asked for; this channel delivers one every "
+                f"{self._fastest:.3g} s at best (a round trip over this line takes {self._round_trip:.2g} s)"
             )
 
     # --- running a step
@@ -163,6 +193,7 @@ class Keithley:
     async def start(self, step: Step, envelope: Envelope) -> None:
         """See Channel."""
         self.check(step, envelope)
+        self._cycles = _cycles_for(_period(step, self._fastest))
         said = await drive(self, step, envelope)
         self._remark = Remark(said) if said and said != self._said else None
         self._said = said or self._said
@@ -175,7 +206,7 @@ class Keithley:
         (step, envelope), self._step = self._step, None
         if self._remark is not None:
             yield self._remark
-        async for measured in Stepping(self, FASTEST).run(step, envelope):
+        async for measured in Stepping(self, self._fastest).run(step, envelope):
             yield measured
 
     async def adopt(self, step: Step, envelope: Envelope) -> bool:  # noqa: ARG002
@@ -216,10 +247,11 @@ class Keithley:
             await session.set(dialect.wiring(model))
             await session.set(dialect.overvoltage(model, limit))
             await session.set(dialect.current_source(model, full_scale, limit, seen.full_scale))
+            await session.set([dialect.integration("CURR", self._cycles)])
             await self._switch_on(session, "CURR")
             await session.set([level])
             return
-        await session.set([dialect.voltage_limit(model, limit)])
+        await session.set([dialect.voltage_limit(model, limit), dialect.integration("CURR", self._cycles)])
         # A level beyond the range would be refused, so the range grows before and shrinks after it.
         await session.set([scale, level] if full_scale >= before else [level, scale])
 
@@ -228,15 +260,19 @@ class Keithley:
         session, model = self._trusted(), self._known
         limit = min(most, model.most_current)
         level = dialect.numeric(v.VOLTAGE, voltage)
-        if self._sourcing == limit and await self._driving(session, "VOLT"):
+        if (self._sourcing, self._integrating) == (limit, self._cycles) and await self._driving(
+            session, "VOLT"
+        ):
             await session.set([level])
             return
         self._range, scale = model.current_range(limit)
         await session.set(dialect.wiring(model))
         await session.set(dialect.overvoltage(model, _limit(envelope)))
         await session.set(dialect.voltage_source(model, voltage, limit, scale.full_scale))
+        await session.set([dialect.integration("VOLT", self._cycles)])
         await self._switch_on(session, "VOLT")
         self._sourcing = limit
+        self._integrating = self._cycles
 
     async def _driving(self, session: Session, function: str) -> bool:
         return self._function == function and await self._is_on(session)
@@ -311,6 +347,32 @@ class Keithley:
         if reply not in {"0", "1"}:
             raise InstrumentError(f"{session.name}: {reply[:40]!r} is no state of an output")
         return reply == "1"
+
+
+def _period(step: Step, fastest: Second) -> Second:
+    """How often `step` is sampled."""
+    match step:
+        case LinearSweep() | CyclicVoltammetry():
+            return max(step.step / step.rate, fastest)
+        case _:
+            return max(getattr(step, "sampling", Sampling()).decide, fastest)
+
+
+def _asked_period(step: Step) -> Second:
+    """How often somebody wants to see a sample; sweeps are judged by what steps them."""
+    if isinstance(step, LinearSweep | CyclicVoltammetry):
+        return step.step / step.rate
+    every = getattr(step, "sampling", Sampling()).every
+    return math.inf if every is None else every
+
+
+def _cycles_for(period: Second) -> float:
+    """As much averaging, up to one cycle of the power line, as fits in 40 % of a period."""
+    return round(min(1.0, max(0.01, (0.4 * period - SETTLING) * LINE_HZ)), 3)
+
+
+def _conversion(cycles: float) -> Second:
+    return cycles / LINE_HZ + SETTLING
 
 
 def _limit(envelope: Envelope) -> Volt:

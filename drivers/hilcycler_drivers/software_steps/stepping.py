@@ -87,7 +87,7 @@ class Stepping:
         """What the step measures, then how it ended. The source is already driving."""
         plan = _Plan(step, envelope, self._fastest)
         ends = Ends(ends_of(step))
-        rows = _Rows(plan.sampling)
+        rows = _Rows(plan.sampling, plan.period)
         began = loop_time()
         charge = last = 0.0
         stuck = _Stuck(driven=not isinstance(step, Rest))
@@ -261,8 +261,10 @@ class _Plan:
 class _Rows:
     """Samples to be handed on: those that the recording rule keeps."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, period: Second) -> None:
         self._rule = sampling
+        # Readings come a little early or late: what is due within half a period is due now.
+        self._due_after = math.inf if sampling.every is None else sampling.every - 0.5 * period
         self._held: list[tuple[Second, Volt, Ampere, int, int]] = []
         self._last: tuple[Second, Volt, Ampere] | None = None
 
@@ -288,7 +290,7 @@ class _Rows:
             return True
         since, voltage, current = self._last
         return (
-            (rule.every is not None and time - since >= rule.every * (1.0 - 1e-6))
+            time - since >= self._due_after
             or (rule.voltage_change is not None and abs(reading.voltage - voltage) >= rule.voltage_change)
             or (rule.current_change is not None and abs(reading.current - current) >= rule.current_change)
         )

@@ -1,0 +1,342 @@
+"""What host-stepped channels promise about time: `cycler bench limit`, `rate` and `load`.
+
+The instruments are simulated in a process of their own, behind real TCP sockets; this process is the
+host alone, so that its CPU time and memory are its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from itertools import pairwise
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from hilcycler import registry
+from hilcycler.cell import Cell, Electrode
+from hilcycler.channel import Channel, EnvelopeCrossed, Samples
+from hilcycler.clock import loop_time, process_time
+from hilcycler.errors import StepRefused
+from hilcycler.journal import Journal, new_run_id, open_run
+from hilcycler.links import Connect, Link, SerialSettings
+from hilcycler.links.address import connect
+from hilcycler.links.loop import run
+from hilcycler.protocol import Envelope, Protocol
+from hilcycler.records import SampleBlock
+from hilcycler.service.consent import HOLDS_FOR_EVER
+from hilcycler.service.foreground import Order, perform
+from hilcycler.steps import ConstantCurrent, End, Sampling, TimeReached
+
+CURRENT = -1e-3
+OFF = b":OUTP OFF\n"
+ENVELOPE = Envelope(voltage=(-1.0, 1.0), current=(-0.01, 0.01))
+
+
+def limit(*, full: bool) -> list[dict[str, Any]]:
+    """64 channels at 10 Hz, journals on: from a sample beyond a limit to the OFF, alone and with a busy process."""
+    trips = 100_000 if full else 1500
+    rows = [_limit_row("nothing", trips, bound_ms=(2.0, 10.0))]
+    with _busy():
+        rows.append(_limit_row("a CPU-bound process", trips, bound_ms=(float("inf"), 25.0)))
+    return rows
+
+
+def rate(*, full: bool) -> list[dict[str, Any]]:
+    """One channel at 100 Hz over TCP through pyvisa: lateness of its questions, rows lost, and what is refused."""
+    return run(_rate(300.0 if full else 20.0))
+
+
+def load(*, full: bool) -> list[dict[str, Any]]:
+    """8 channels at 10 Hz, whole runs with journals: CPU and memory of the host's one process."""
+    return run(_load(8, 300.0 if full else 20.0))
+
+
+# --- the instruments ------------------------------------------------------------------------
+
+
+@contextmanager
+def _instruments(count: int) -> Iterator[list[int]]:
+    """`count` simulated 2450s in a process of their own; yields their TCP ports."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(count, there), daemon=True)
+    process.start()
+    try:
+        yield here.recv()
+    finally:
+        here.send("end")
+        process.join(5.0)
+        process.kill()
+
+
+def _serve(count: int, pipe: Connection) -> None:
+    from hilcycler_drivers.keithley.wire.models import MODELS
+    from hilcycler_simulators.cells import catalogue
+    from hilcycler_simulators.instruments.keithley import KeithleyTwin
+    from hilcycler_simulators.instruments.keithley.firmware import Smu
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            ports = []
+            for seed in range(count):
+                twin = KeithleyTwin(Smu(MODELS["2450"], catalogue.make("li-li/bn-pp", 1), seed=seed + 1))
+                address = await stack.enter_async_context(twin.listen("tcp://127.0.0.1:0"))
+                ports.append(int(address.rpartition(":")[2]))
+            pipe.send(ports)
+            over = asyncio.Event()
+            asyncio.get_running_loop().add_reader(pipe.fileno(), over.set)
+            await over.wait()
+
+    run(main())
+
+
+# --- limit ----------------------------------------------------------------------------------
+
+
+class _Timed:
+    """A link that notes how long after the last bytes had come OFF was written."""
+
+    def __init__(self, link: Link, taken: list[float]) -> None:
+        self._link, self._taken = link, taken
+        self._came: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self._link.name
+
+    async def send(self, data: bytes) -> None:
+        await self._link.send(data)
+        if data == OFF and self._came is not None:
+            self._taken.append(process_time() - self._came)
+        self._came = None
+
+    async def receive(self, deadline: float) -> bytes:
+        data = await self._link.receive(deadline)
+        self._came = process_time()
+        return data
+
+    async def aclose(self) -> None:
+        await self._link.aclose()
+
+
+def _limit_row(beside: str, trips: int, bound_ms: tuple[float, float]) -> dict[str, Any]:
+    with _instruments(64) as ports, tempfile.TemporaryDirectory() as folder:
+        taken, woken = run(_trips(ports, trips, Path(folder)))
+    return {
+        "beside it": beside,
+        "trips": len(taken),
+        "p50 ms": _at(taken, 0.5),
+        "p99 ms": _at(taken, 0.99),
+        "p99.9 ms": _at(taken, 0.999),
+        "worst ms": _at(taken, 1.0),
+        "promised p99, p99.9": f"{bound_ms[0]:g}, {bound_ms[1]:g}",
+        "loop late p99.9 ms": _at(woken, 0.999),
+    }
+
+
+async def _trips(ports: list[int], trips: int, folder: Path) -> tuple[list[float], list[float]]:
+    """Each channel is driven into a limit on its charge once a second, until there were enough trips.
+
+    Also how late the loop itself wakes a timer: what a reply may wait before anybody looks at it.
+    """
+    taken: list[float] = []
+    woken: list[float] = []
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as channels:
+        watch = channels.create_task(_wake(woken))
+        tasks = []
+        for number, port in enumerate(ports):
+            journal = await stack.enter_async_context(Journal.create(folder, new_run_id()))
+            tasks.append(channels.create_task(_tripping(port, journal, number, taken, trips)))
+        await asyncio.wait(tasks)
+        watch.cancel()
+    return taken, woken
+
+
+async def _wake(woken: list[float]) -> None:
+    while True:
+        due = loop_time() + 0.01
+        await asyncio.sleep(0.01)
+        woken.append(loop_time() - due)
+
+
+async def _tripping(port: int, journal: Journal, number: int, taken: list[float], trips: int) -> None:
+    async def timed() -> Link:
+        return _Timed(await connect(f"tcp://127.0.0.1:{port}", SerialSettings())(), taken)
+
+    await asyncio.sleep(number / 64.0)  # channels do not begin at one instant
+    step = ConstantCurrent(CURRENT, (End(TimeReached(60.0)),), Sampling(decide=0.1, every=0.1))
+    envelope = Envelope((-1.0, 1.0), (-0.01, 0.01), charge=abs(CURRENT) * 0.95)
+    seen, sequence, counted = 0, 0, 0  # the second sink only counts
+    async with _open(timed) as channel:
+        while len(taken) < trips:
+            seen += 1
+            before = len(taken)
+            await channel.start(step, envelope)
+            async for measured in channel.records():
+                match measured:
+                    case Samples():
+                        journal.put(_block(measured, sequence, seen))
+                        sequence += len(measured)
+                        counted += len(measured)
+                    case EnvelopeCrossed():
+                        await channel.safe()
+                    case _:
+                        pass
+            assert len(taken) > before, "a trip without OFF"
+
+
+def _block(measured: Samples, sequence: int, step_count: int) -> SampleBlock:
+    columns = dict(measured.columns)
+    columns["test_time"] = columns.pop("step_time") + 100.0 * step_count
+    return SampleBlock(sequence, step_count, 1, 1, columns)
+
+
+def _open(reach: Connect) -> AbstractAsyncContextManager[Channel]:
+    return registry.driver("keithley").open(reach)
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """A process that computes without end, at the priority of this one."""
+    process = multiprocessing.get_context("spawn").Process(target=_compute, daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _compute() -> None:
+    value = 1
+    while True:
+        value = value * 3 % 1_000_003
+
+
+# --- rate -----------------------------------------------------------------------------------
+
+
+async def _rate(seconds: float) -> list[dict[str, Any]]:
+    asked: list[float] = []
+    period = 0.01
+    with _instruments(1) as (port,):
+        reach = connect(f"TCPIP0::127.0.0.1::{port}::SOCKET", SerialSettings())
+
+        async def noted() -> Link:
+            return _Noted(await reach(), asked)
+
+        async with _open(noted) as channel:
+            best = channel.capabilities.fastest_sampling
+            step = ConstantCurrent(CURRENT, (End(TimeReached(seconds)),), Sampling(period, period))
+            await channel.start(step, ENVELOPE)
+            rows = sum([len(each) async for each in channel.records() if isinstance(each, Samples)])
+            await channel.safe()
+            try:
+                channel.check(ConstantCurrent(CURRENT, step.ends, Sampling(0.001, 0.001)), ENVELOPE)
+                refused = "not refused"
+            except StepRefused as error:
+                refused = str(error)
+    expected = round(seconds / period)
+    slots = [round((each - asked[0]) / period) for each in asked]  # a slot may have been missed
+    offsets = [each - slot * period for each, slot in zip(asked, slots, strict=True)]
+    late = [each - min(offsets) for each in offsets]
+    return [
+        {
+            "asked Hz": round(1.0 / period),
+            "seconds": seconds,
+            "rows": rows,
+            "rows lost": expected - rows,
+            "late p50 ms": _at(late, 0.5),
+            "late p99 ms": _at(late, 0.99),
+            "worst ms": _at(late, 1.0),
+            "promised p99": 2,
+            "fastest s": round(best, 4),
+            "1 ms is": refused,
+        }
+    ]
+
+
+class _Noted(_Timed):
+    """A link that notes when a reading was asked for."""
+
+    async def send(self, data: bytes) -> None:
+        if data.startswith(b":READ"):
+            self._taken.append(loop_time())
+        await self._link.send(data)
+
+
+# --- load -----------------------------------------------------------------------------------
+
+
+async def _load(channels: int, seconds: float) -> list[dict[str, Any]]:
+    step = ConstantCurrent(CURRENT, (End(TimeReached(seconds)),), Sampling(decide=0.1, every=0.1))
+    protocol = Protocol("load", (step,), ENVELOPE)
+    with _instruments(channels) as ports, tempfile.TemporaryDirectory() as folder:
+        orders = [
+            Order(
+                protocol=protocol,
+                text="",
+                cell=Cell("simulated", Electrode("Li"), Electrode("Li")),
+                driver=registry.driver("keithley"),
+                connect=connect(f"tcp://127.0.0.1:{port}", SerialSettings()),
+                channel=f"channel {port}",
+                folder=Path(folder),
+                simulated=True,
+                accepts=frozenset({HOLDS_FOR_EVER}),
+            )
+            for port in ports
+        ]
+        began, cpu = process_time(), _cpu()
+        async with asyncio.TaskGroup() as runs:
+            tasks = [runs.create_task(perform(order)) for order in orders]
+        spent, lasted = _cpu() - cpu, process_time() - began
+        rows, gaps = 0, []
+        for task in tasks:
+            times = open_run(task.result().path).columns(["test_time"])["test_time"].tolist()
+            rows += len(times)
+            gaps += [after - before for before, after in pairwise(times)]
+    return [
+        {
+            "channels": channels,
+            "Hz": 10,
+            "seconds": round(lasted, 1),
+            "rows": rows,
+            "rows lost": channels * round(seconds / 0.1) - rows,
+            "longest gap s": round(max(gaps), 3),
+            "CPU cores": round(spent / lasted, 3),
+            "promised cores": 0.10,
+            "RSS MB": _memory_mb(),
+            "promised MB": 150,
+        }
+    ]
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _memory_mb() -> int:
+    """What this process holds now, or, where the system does not say, has held at most."""
+    statistics = Path("/proc/self/statm")
+    if statistics.exists():
+        return round(int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    return round(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    )
+
+
+def _at(seconds: list[float], share: float) -> float:
+    """The value that `share` of `seconds` do not exceed, in ms."""
+    ordered = sorted(seconds)
+    return round(ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1e3, 2)
+
+
+__all__ = ["limit", "load", "rate"]
