@@ -55,6 +55,11 @@ def evaluation(name: str) -> Any:  # noqa: ANN401  (each evaluation has its own 
     return _load("evaluations", name)
 
 
+def reproduction(name: str) -> Any:  # noqa: ANN401  (papers, rows of each, and how they are run)
+    """The reproduction `name` of published measurements."""
+    return _load("reproductions", name)
+
+
 def _load(group: str, name: str) -> Any:  # noqa: ANN401  (each caller says what it is)
     for entry in entry_points(group=f"hilcycler.{group}", name=name):
         return entry.load()
