@@ -115,13 +115,16 @@ def catch_up(channels: int = 8, rows: int = DAY) -> None:
         for live in lives:
             live.ready.wait()
         lags: list[float] = []
+        since: list[float] = []
         over = threading.Event()
-        listener = threading.Thread(target=lambda: asyncio.run(_listen(bench, lives, lags, over)))
+        listener = threading.Thread(target=lambda: asyncio.run(_listen(bench, lives, lags, since, over)))
         listener.start()
         bench.ingester()
         pass_time(2.0)
         began = process_time()
         bench.publisher()
+        until("publisher connected", lambda: "connected" in bench.log.read_text(), every=0.01)
+        since.append(process_time() + 2.0)  # what is put before a run is found is backlog too
         until("caught up", lambda: bench.stored() >= channels * rows, patience=600.0, every=0.25)
         took = process_time() - began
         over.set()
@@ -134,7 +137,9 @@ def catch_up(channels: int = 8, rows: int = DAY) -> None:
         )
 
 
-async def _listen(bench: Bench, lives: list[LiveRun], lags: list[float], over: threading.Event) -> None:
+async def _listen(
+    bench: Bench, lives: list[LiveRun], lags: list[float], since: list[float], over: threading.Event
+) -> None:
     """A subscriber of its own: how long after it was put does a live row arrive?"""
     known = {live.run: live for live in lives}
     async with connect(Broker.at(bench.broker.url), "listener") as session:
@@ -142,7 +147,8 @@ async def _listen(bench: Bench, lives: list[LiveRun], lags: list[float], over: t
         async for _, payload, _ in session.messages():
             data, now = decode(Leaf.DATA, payload), process_time()
             put = known[data.run].put
-            lags += [now - put[row] for row in range(data.sequence, data.sequence + data.rows) if row in put]
+            times = (put.get(row, 0.0) for row in range(data.sequence, data.sequence + data.rows))
+            lags += [now - time for time in times if since and time > since[0]]
             if over.is_set():
                 return
 
