@@ -127,7 +127,7 @@ class Age:
         match drive:
             case Potentiostat() if self._activation(life) > _YOUNG:
                 soonest = min(soonest, _MINUTE)
-            case Galvanostat(j) if j != 0.0 and not life.shorts.shorted(self.damage):
+            case Galvanostat(j=j) if j != 0.0 and not life.shorts.shorted(self.damage):
                 rest = (1.0 - self.damage) * life.shorts.hours_to_short(abs(j)) * _HOUR
                 soonest = min(soonest, rest)
         return max(soonest, 0.0)

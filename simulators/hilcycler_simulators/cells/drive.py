@@ -13,16 +13,21 @@ from hilcycler_simulators.cells.bank import Floats
 
 @dataclass(frozen=True, slots=True)
 class Galvanostat:
-    """The current density at the terminals is held, A/m2; 0 is open circuit."""
+    """The current density at the terminals is held, A/m2; 0 is open circuit.
+
+    `series` (ohm m2) are leads within the voltage sensed.
+    """
 
     j: float
+    series: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Potentiostat:
-    """The voltage is held, V."""
+    """The voltage over cell and leads is held, V."""
 
     volts: float
+    series: float = 0.0
 
 
 Drive: TypeAlias = Galvanostat | Potentiostat

@@ -62,7 +62,8 @@ class Marched:
     ) -> None:
         chemistry = setting.chemistry
         self.drive = drive
-        self.horizon = moment.age.horizon(chemistry.life, drive)
+        self.began = moment.age.clock
+        self.horizon = min(moment.age.horizon(chemistry.life, drive), setting.steady_for)
         self._setting, self._moment = setting, moment
         self._width, self._ratio = nodes
         self._taps = chemistry.taps(setting.bank, moment.age, setting.temperature)
@@ -129,11 +130,10 @@ class Marched:
     def _look(self, times: Floats) -> tuple[Floats, Floats]:
         ionic, voltage, _ = self._solve(self._reach([self._nodes[at] for at in self._before(times)], times))
         match self.drive:
-            case Galvanostat(j):
-                return voltage, np.full(len(times), j)
+            case Galvanostat(j, series):
+                return voltage + j * series, np.full(len(times), j)
             case Potentiostat(volts):
-                held = np.full(len(times), volts)
-                return held, ionic + self._leak.current(held)
+                return np.full(len(times), volts), ionic + self._leak.current(voltage)
 
     def _reach(self, nodes: list[_Node], times: Floats) -> _Reach:
         seconds = times - np.array([node.at for node in nodes])
@@ -179,8 +179,10 @@ class Marched:
 
     def _excess(self, j: Floats, volts: Floats) -> Floats:
         match self.drive:
-            case Potentiostat(held):
+            case Potentiostat(held, 0.0):
                 return volts - held
+            case Potentiostat(held, series):
+                return volts + series * (j + self._leak.current(volts)) - held
             case Galvanostat(applied):
                 return j + self._leak.current(volts) - applied
 

@@ -7,6 +7,7 @@ cells.march`. Either way what is seen depends on the stretch alone, not on how o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,11 +37,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a stretch is stepped with."""
+    """What a stretch is stepped with, and how long its temperature holds (s)."""
 
     chemistry: Chemistry
     bank: Bank
     temperature: float
+    steady_for: float = math.inf
 
 
 class Stretch(Protocol):
@@ -48,6 +50,11 @@ class Stretch(Protocol):
 
     @property
     def drive(self) -> Drive: ...
+
+    @property
+    def began(self) -> float:
+        """The cell clock at its beginning, s."""
+        ...
 
     @property
     def horizon(self) -> float:
@@ -72,7 +79,8 @@ class Free:
 
     def __init__(self, setting: Setting, moment: Moment, drive: Galvanostat) -> None:
         self.drive = drive
-        self.horizon = moment.age.horizon(setting.chemistry.life, drive)
+        self.began = moment.age.clock
+        self.horizon = min(moment.age.horizon(setting.chemistry.life, drive), setting.steady_for)
         self._setting, self._moment, self._j = setting, moment, drive.j
         self._taps = setting.chemistry.taps(setting.bank, moment.age, setting.temperature)
 
@@ -82,6 +90,8 @@ class Free:
             voltage = np.concatenate([self._voltage(times[at : at + _BLOCK]) for at in cuts])
         else:
             voltage = self._voltage(times)
+        if self.drive.series:
+            voltage = voltage + self._j * self.drive.series
         return voltage, np.full(len(times), self._j)
 
     def ionic(self, elapsed: float) -> float:  # noqa: ARG002  (it is constant)

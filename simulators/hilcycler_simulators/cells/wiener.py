@@ -22,6 +22,7 @@ from hilcycler_simulators.cells.drive import Drive, Galvanostat, Potentiostat
 from hilcycler_simulators.cells.march import COARSE, FINE, Marched
 from hilcycler_simulators.cells.roots import first_zero
 from hilcycler_simulators.cells.stretch import Free, Moment, Setting, Stretch
+from hilcycler_simulators.cells.surroundings import Still, Surroundings
 
 _SMALL_STEP: Final = 5e-3  # V
 _LOOK: Final = np.unique(np.concatenate((np.geomspace(1e-9, 1.0, 60), np.linspace(0.0, 1.0, 121))))
@@ -34,17 +35,21 @@ class WienerCell:
 
     def __init__(self, chemistry: Chemistry, temperature: float) -> None:
         self._chemistry = chemistry
-        self._temperature = temperature
-        self._bank = chemistry.bank(temperature)
-        self._stretch: Stretch = self._begin(
-            Moment(np.zeros(len(self._bank)), chemistry.fresh(), Age()), Galvanostat(0.0)
-        )
+        self._surroundings: Surroundings = Still(temperature)
+        self._bank = temperature, chemistry.bank(temperature)
+        fresh = Moment(np.zeros(len(self._bank[1])), chemistry.fresh(), Age())
+        self._stretch: Stretch = self._begin(fresh, Galvanostat(0.0))
         self._elapsed = 0.0
         self._lived = 0
 
     @property
     def label(self) -> Cell:
         return self._chemistry.label
+
+    @property
+    def clock(self) -> float:
+        """Seconds that it has lived."""
+        return self._stretch.began + self._elapsed
 
     @property
     def truth(self) -> dict[str, Any]:
@@ -54,35 +59,43 @@ class WienerCell:
             "clock_s": now.age.clock,
             "passed_C": now.passed * area,
             "leaked_C": now.leaked * area,
-            **self._chemistry.truth(now.store, now.age, self._temperature),
+            "ledger_C": {name: area * held for name, held in self._chemistry.ledger(now.store).items()},
+            **self._chemistry.truth(now.store, now.age, self.temperature),
         }
 
     @property
     def temperature(self) -> float:
-        return self._temperature
+        return self._surroundings.temperature(self.clock)
 
     @temperature.setter
     def temperature(self, value: float) -> None:
-        if value == self._temperature:
-            return
+        if value != self.temperature:
+            self.put_into(Still(value))
+
+    def put_into(self, surroundings: Surroundings) -> None:
+        """From now on the temperature is that of `surroundings`, whose programme may just have changed."""
         now, drive = self._stretch.end(self._elapsed), self._stretch.drive
-        self._temperature = value
-        self._bank = self._chemistry.bank(value)
+        self._surroundings = surroundings
         self._settle(self._begin(now, drive), 0.0)
 
-    def galvanostatic(self, current: float, times: Floats) -> _Course:
-        drive = Galvanostat(current / self._chemistry.area)
+    def galvanostatic(self, current: float, times: Floats, series: float = 0.0) -> _Course:
+        """As `SimulatedCell`; `series` (ohm) are leads within the voltage that is sensed."""
+        area = self._chemistry.area
+        drive = Galvanostat(current / area, series * area)
         return self._course([drive], np.asarray(times, dtype=np.float64), [len(times)])
 
-    def potentiostatic(self, voltage: Floats, times: Floats) -> _Course:
+    def potentiostatic(self, voltage: Floats, times: Floats, series: float = 0.0) -> _Course:
+        """As `SimulatedCell`, and cut exactly where it is committed; `series` as above."""
         voltage = np.asarray(voltage, dtype=np.float64)
         steps = np.flatnonzero(np.diff(voltage)) + 1
-        drives = [Potentiostat(float(voltage[at])) for at in (0, *steps)] if len(voltage) else []
+        leads = series * self._chemistry.area
+        drives = [Potentiostat(float(voltage[at]), leads) for at in (0, *steps)] if len(voltage) else []
         return self._course(drives, np.asarray(times, dtype=np.float64), [*steps.tolist(), len(times)])
 
-    def crossing(self, current: float, limit: float, horizon: float) -> float | None:
+    def crossing(self, current: float, limit: float, horizon: float, series: float = 0.0) -> float | None:
         """0.0 if `limit` lies between the voltage now and the one just after `current` is applied."""
-        stretch, elapsed = self._enter(Galvanostat(current / self._chemistry.area))
+        area = self._chemistry.area
+        stretch, elapsed = self._enter(Galvanostat(current / area, series * area))
         grid = horizon * _LOOK
         values = self._follow(stretch, elapsed + grid)[0] - limit
         before = self._stretch.look(np.array([self._elapsed]))[0][0] - limit
@@ -94,7 +107,8 @@ class WienerCell:
 
         return first_zero(distance, grid, values)
 
-    def impedance(self, frequencies: Floats) -> NDArray[np.complex128]:
+    def impedance(self, frequencies: Floats, series: float = 0.0) -> NDArray[np.complex128]:
+        """As `SimulatedCell`; `series` (ohm) is added."""
         s = np.asarray(2j * np.pi * frequencies, dtype=np.complex128)
         now = self._stretch.end(self._elapsed)
         ionic = self._areal_impedance(s, now)
@@ -102,12 +116,13 @@ class WienerCell:
         if leak is not None:
             voltage = self._stretch.look(np.array([self._elapsed]))[0]
             ionic = 1.0 / (1.0 / ionic + leak.slope_at(voltage)[0])
-        return ionic / self._chemistry.area
+        return ionic / self._chemistry.area + series
 
     def _areal_impedance(self, s: NDArray[np.complex128], now: Moment) -> NDArray[np.complex128]:
         """Of the ionic path: each input of the memoryless map by its slope, each with its response."""
-        chemistry, temperature = self._chemistry, self._temperature
-        taps = chemistry.taps(self._bank, now.age, temperature)
+        chemistry, temperature = self._chemistry, self.temperature
+        bank = chemistry.bank(temperature)
+        taps = chemistry.taps(bank, now.age, temperature)
         tapped = [float(tap.now(now.states)) for tap in taps]
         j = self._stretch.ionic(self._elapsed)
 
@@ -123,14 +138,18 @@ class WienerCell:
         still = np.zeros_like(now.store)
         areal = np.full(len(s), slope(_NUDGE_J, -1, still) / (2.0 * _NUDGE_J), dtype=np.complex128)
         for at, tap in enumerate(taps):
-            areal += slope(0.0, at, still) / (2.0 * _NUDGE_J) * tap.response(self._bank, s)
+            areal += slope(0.0, at, still) / (2.0 * _NUDGE_J) * tap.response(bank, s)
         gains = chemistry.gains(now.store, now.age)
         if gains.any():
             areal += slope(0.0, -1, _NUDGE_STORE * gains) / (2.0 * _NUDGE_STORE) / s
         return areal
 
     def _begin(self, moment: Moment, drive: Drive, nodes: tuple[float, float] = FINE) -> Stretch:
-        setting = Setting(self._chemistry, self._bank, self._temperature)
+        clock, around = moment.age.clock, self._surroundings
+        temperature = around.temperature(clock)
+        if temperature != self._bank[0]:
+            self._bank = temperature, self._chemistry.bank(temperature)
+        setting = Setting(self._chemistry, self._bank[1], temperature, around.steady_for(clock))
         if isinstance(drive, Galvanostat) and self._chemistry.leak(moment.age) is None:
             return Free(setting, moment, drive)
         return Marched(setting, moment, drive, nodes)
@@ -143,7 +162,7 @@ class WienerCell:
         if drive == stretch.drive:
             return stretch, elapsed
         match (stretch.drive, drive):
-            case (Potentiostat(old), Potentiostat(new)) if abs(new - old) <= _SMALL_STEP:
+            case (Potentiostat(old, a), Potentiostat(new, b)) if a == b and abs(new - old) <= _SMALL_STEP:
                 nodes = COARSE
             case _:
                 nodes = FINE
