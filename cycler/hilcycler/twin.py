@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hilcycler.cell import Cell
+from hilcycler.channel import Capabilities, Channel
 from hilcycler.links import Link
+from hilcycler.records import Instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,13 @@ class TwinFamily(Protocol):
 
     def make(self, request: TwinRequest) -> Twin:
         """A fresh instrument with a fresh cell; RequestError for an unknown model or cell."""
+        ...
+
+    def direct(self, request: TwinRequest, capabilities: Capabilities, instrument: Instrument) -> Channel:
+        """A fresh cell straight on a channel, without bytes, for preflight; errors as in `make`.
+
+        `capabilities` and `instrument` are what the driver found of a twin that was made.
+        """
         ...
 
 

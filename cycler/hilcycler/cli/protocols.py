@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from hilcycler.cell import Cell
 from hilcycler.cli import app
 from hilcycler.cli.files import JSON
 from hilcycler.cli.output import inert, print_json, say, table
+from hilcycler.cli.simulate import family_of
 from hilcycler.language import (
     Document,
+    FileError,
     describe,
     experiment,
     experiments,
@@ -23,6 +26,7 @@ from hilcycler.language import (
 )
 from hilcycler.protocol import count_steps
 from hilcycler.quantities import duration
+from hilcycler.twin import TwinRequest
 
 SET = Annotated[
     list[str] | None, typer.Option("--set", help="Parameter of the file or experiment, as name=value.")
@@ -36,9 +40,26 @@ def check(
         Path | None, typer.Option(help="File that describes the cell; default: the protocol's own.")
     ] = None,
     parameters: SET = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", help="Rehearse it: 'twin', or the model to simulate, such as keithley-2450."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", help="Simulated cell to rehearse on; `cycler cells` lists them.")
+    ] = "li-li/bn-pp",
+    accept: Annotated[
+        list[str] | None, typer.Option(help="Code of a warning that you accept; may be repeated.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
-    """Read a protocol file and say in words what it does; errors name file, line and key."""
+    """Read a protocol file, say in words what it does, and with --on rehearse it on a simulated cell.
+
+    --cell takes the file that describes a cell, or, with --on, the name of a simulated one. Exit code
+    2: the file is wrong, or rehearsal found an error or a warning that was not accepted.
+    """
+    if on is not None:
+        _preflight(protocol, cell, given(parameters), on, profile, frozenset(accept or ()), as_json=as_json)
+        return
     document = load(protocol, given(parameters))
     bound = document.bind(load_cell(cell) if cell is not None else None)
     words, steps, most = describe(bound), count_steps(bound.body), longest_of(bound.body)
@@ -49,6 +70,55 @@ def check(
     for line in words:
         say("  " + inert(line))
     say(f"{steps} steps if no end leads elsewhere, {duration(most)} at most")
+
+
+def _preflight(
+    path: Path,
+    cell: Path | None,
+    parameters: dict[str, str] | None,
+    on: str,
+    profile: str,
+    accepted: frozenset[str],
+    *,
+    as_json: bool,
+) -> None:
+    from hilcycler.preflight import in_words, preflight, report, unreadable
+
+    if cell is not None and not cell.exists():  # no file: the name of a simulated cell
+        profile, cell = str(cell), None
+    try:
+        document = load(path, parameters)
+        described = load_cell(cell) if cell is not None else document.cell
+        if described is None:
+            described = _simulated_label(on, profile)
+        bound = document.bind(described)
+    except FileError as fault:
+        if as_json:
+            found = [
+                {"code": f.code, "severity": f.severity.value, "message": f.message}
+                for f in unreadable(fault)
+            ]
+            print_json({"protocol": None, "findings": found, "rehearsal": None})
+            raise typer.Exit(2) from None
+        for finding in unreadable(fault):
+            say(inert(finding))
+        raise typer.Exit(2) from None
+    told = preflight(bound, described, on, profile)
+    if as_json:
+        print_json(report.as_json(told, accepted))
+    else:
+        say(inert(bound.name))
+        for line in in_words(told):
+            say("  " + inert(line))
+        for finding in told.findings:
+            say(inert(finding) + (" accepted" if finding.code in accepted else ""))
+    if told.open(accepted):
+        raise typer.Exit(2)
+
+
+def _simulated_label(on: str, profile: str) -> Cell:
+    model = "emstat4-hr" if on == "twin" else on
+    return family_of(model).make(TwinRequest(model, profile)).cell
 
 
 experiments_app = typer.Typer(help="Ready experiments with their parameters.", invoke_without_command=True)

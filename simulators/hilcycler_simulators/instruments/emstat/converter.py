@@ -116,11 +116,14 @@ class Converter:
 
     # --- from the cell
 
-    def read_voltage(self, true: Floats, first: int, range_index: int = 0) -> Reading:
-        """Samples numbered from `first` on; beyond the device's range clipped and flagged."""
+    def read_voltage(
+        self, true: Floats, first: int, range_index: int = 0, numbers: NDArray[np.intp] | None = None
+    ) -> Reading:
+        """Samples numbered from `first` on, or `first` + `numbers`; beyond the range clipped and flagged."""
         lowest, highest = (limit * self._steps_per_volt for limit in self._device.voltage)
         exact = (true * self._voltage_gain + self._voltage_offset) * self._steps_per_volt
-        counts = np.rint(np.nan_to_num(exact, nan=np.inf)) + self._voltage_noise.counts(first, len(true))
+        numbered = first + (np.arange(len(true)) if numbers is None else numbers)
+        counts = np.rint(np.nan_to_num(exact, nan=np.inf)) + self._voltage_noise.of(numbered)
         inside = (counts >= lowest) & (counts <= highest)
         status = np.where(inside, 0, OVERLOAD).astype(np.uint8)
         values = np.clip(counts, lowest, highest) / self._steps_per_volt
@@ -185,7 +188,11 @@ class _Noise:
         self._key = np.uint64((seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03) % 2**64)
 
     def counts(self, first: int, how_many: int) -> Floats:
-        mixed = np.arange(first, first + how_many, dtype=np.uint64)
+        return self.of(np.arange(first, first + how_many))
+
+    def of(self, numbers: NDArray[np.intp]) -> Floats:
+        """Of the samples with these numbers."""
+        mixed = numbers.astype(np.uint64)
         mixed *= np.uint64(0x9E3779B97F4A7C15)
         mixed += self._key
         mixed ^= mixed >> np.uint64(30)

@@ -7,13 +7,16 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from hilcycler.cell import Cell
+from hilcycler.channel import Capabilities, Channel
 from hilcycler.clock import loop_time
 from hilcycler.errors import RequestError
 from hilcycler.links import Link
+from hilcycler.records import Instrument
 from hilcycler.twin import TwinRequest
 from hilcycler_drivers.emstat.wire.devices import DEVICES
 from hilcycler_simulators.cells import catalogue
 from hilcycler_simulators.cells.terminals import SimulatedCell
+from hilcycler_simulators.direct import DirectChannel
 from hilcycler_simulators.faults import Fault, Faulty, InstrumentFault, LineFault
 from hilcycler_simulators.instruments.emstat.mishaps import build
 from hilcycler_simulators.serving import Device, DirectLink, Port, listen
@@ -87,6 +90,11 @@ class EmStatFamily:
             raise RequestError(f"a pace of {request.pace:g} simulated seconds per second; expected above 0")
         cell = catalogue.make(request.cell, request.seed)
         return EmStatTwin(cell, code, request.seed, request.pace)
+
+    def direct(self, request: TwinRequest, capabilities: Capabilities, instrument: Instrument) -> Channel:
+        """See TwinFamily: the same samples as over the wire."""
+        cell, code = catalogue.make(request.cell, request.seed), _CODES.get(request.model, request.model)
+        return DirectChannel(cell, code, request.seed, capabilities, instrument)
 
 
 twin = EmStatFamily()

@@ -7,9 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from hilcycler.cell import Cell
+from hilcycler.channel import Capabilities, Channel
 from hilcycler.clock import loop_time
 from hilcycler.errors import RequestError
 from hilcycler.links import Link
+from hilcycler.records import Instrument
 from hilcycler.twin import TwinRequest
 from hilcycler_drivers.keithley.wire.models import MODELS
 from hilcycler_simulators.cells import catalogue
@@ -65,6 +67,14 @@ class KeithleyFamily:
             raise RequestError(f"a pace of {request.pace:g} simulated seconds per second; expected above 0")
         cell = catalogue.make(request.cell, request.seed)
         return KeithleyTwin(Smu(model, cell, request.seed, request.pace or 1.0))
+
+    def direct(self, request: TwinRequest, capabilities: Capabilities, instrument: Instrument) -> Channel:
+        """See TwinFamily. Another instrument's grid and converters stand in, which are the finer ones."""
+        from hilcycler_simulators.direct import DirectChannel  # it imports instruments itself
+
+        return DirectChannel(
+            catalogue.make(request.cell, request.seed), "nexus1", request.seed, capabilities, instrument
+        )
 
 
 twin = KeithleyFamily()
