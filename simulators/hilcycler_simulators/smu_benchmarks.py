@@ -153,7 +153,8 @@ async def _trips(ports: list[int], trips: int, folder: Path) -> tuple[list[float
         tasks = []
         for number, port in enumerate(ports):
             journal = await stack.enter_async_context(Journal.create(folder, new_run_id()))
-            tasks.append(channels.create_task(_tripping(port, journal, number, taken, trips)))
+            channel = await stack.enter_async_context(_open(_timed(port, taken)))
+            tasks.append(channels.create_task(_tripping(channel, journal, number, taken, trips)))
         await asyncio.wait(tasks)
         watch.cancel()
     return taken, woken
@@ -166,30 +167,33 @@ async def _wake(woken: list[float]) -> None:
         woken.append(loop_time() - due)
 
 
-async def _tripping(port: int, journal: Journal, number: int, taken: list[float], trips: int) -> None:
-    async def timed() -> Link:
+def _timed(port: int, taken: list[float]) -> Connect:
+    async def reach() -> Link:
         return _Timed(await connect(f"tcp://127.0.0.1:{port}", SerialSettings())(), taken)
 
+    return reach
+
+
+async def _tripping(channel: Channel, journal: Journal, number: int, taken: list[float], trips: int) -> None:
     await asyncio.sleep(number / 64.0)  # channels do not begin at one instant
     step = ConstantCurrent(CURRENT, (End(TimeReached(60.0)),), Sampling(decide=0.1, every=0.1))
     envelope = Envelope((-1.0, 1.0), (-0.01, 0.01), charge=abs(CURRENT) * 0.95)
     seen, sequence, counted = 0, 0, 0  # the second sink only counts
-    async with _open(timed) as channel:
-        while len(taken) < trips:
-            seen += 1
-            before = len(taken)
-            await channel.start(step, envelope)
-            async for measured in channel.records():
-                match measured:
-                    case Samples():
-                        journal.put(_block(measured, sequence, seen))
-                        sequence += len(measured)
-                        counted += len(measured)
-                    case EnvelopeCrossed():
-                        await channel.safe()
-                    case _:
-                        pass
-            assert len(taken) > before, "a trip without OFF"
+    while len(taken) < trips:
+        seen += 1
+        before = len(taken)
+        await channel.start(step, envelope)
+        async for measured in channel.records():
+            match measured:
+                case Samples():
+                    journal.put(_block(measured, sequence, seen))
+                    sequence += len(measured)
+                    counted += len(measured)
+                case EnvelopeCrossed():
+                    await channel.safe()
+                case _:
+                    pass
+        assert len(taken) > before, "a trip without OFF"
 
 
 def _block(measured: Samples, sequence: int, step_count: int) -> SampleBlock:
