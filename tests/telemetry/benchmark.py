@@ -115,16 +115,13 @@ def catch_up(channels: int = 8, rows: int = DAY) -> None:
         for live in lives:
             live.ready.wait()
         lags: list[float] = []
-        since: list[float] = []
         over = threading.Event()
-        listener = threading.Thread(target=lambda: asyncio.run(_listen(bench, lives, lags, since, over)))
+        listener = threading.Thread(target=lambda: asyncio.run(_listen(bench, lives, lags, over)))
         listener.start()
         bench.ingester()
         pass_time(2.0)
         began = process_time()
         bench.publisher()
-        until("publisher connected", lambda: "connected" in bench.log.read_text(), every=0.01)
-        since.append(process_time() + 2.0)  # what is put before a run is found is backlog too
         until("caught up", lambda: bench.stored() >= channels * rows, patience=600.0, every=0.25)
         took = process_time() - began
         over.set()
@@ -137,18 +134,21 @@ def catch_up(channels: int = 8, rows: int = DAY) -> None:
         )
 
 
-async def _listen(
-    bench: Bench, lives: list[LiveRun], lags: list[float], since: list[float], over: threading.Event
-) -> None:
-    """A subscriber of its own: how long after it was put does a live row arrive?"""
+async def _listen(bench: Bench, lives: list[LiveRun], lags: list[float], over: threading.Event) -> None:
+    """A subscriber of its own: how long after it was put does a row arrive that came after its run was told?"""
     known = {live.run: live for live in lives}
+    born: dict[str, float] = {}
     async with connect(Broker.at(bench.broker.url), "listener") as session:
-        await session.subscribe(Topics().everywhere(Leaf.DATA))
-        async for _, payload, _ in session.messages():
-            data, now = decode(Leaf.DATA, payload), process_time()
-            put = known[data.run].put
-            times = (put.get(row, 0.0) for row in range(data.sequence, data.sequence + data.rows))
-            lags += [now - time for time in times if since and time > since[0]]
+        await session.subscribe(Topics().everywhere(Leaf.DATA), Topics().everywhere(Leaf.META))
+        async for topic, payload, _ in session.messages():
+            leaf, now = Leaf(topic.rsplit("/", 1)[1]), process_time()
+            message = decode(leaf, payload)
+            if leaf is Leaf.META:
+                born[message.run] = now
+                continue
+            put = known[message.run].put
+            times = [put.get(row, 0.0) for row in range(message.sequence, message.sequence + message.rows)]
+            lags += [now - time for time in times if time > born.get(message.run, now)]
             if over.is_set():
                 return
 

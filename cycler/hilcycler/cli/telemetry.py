@@ -1,4 +1,4 @@
-"""`cycler publish`, `ingest`: from the bench to the lab's servers."""
+"""`cycler publish`, `ingest`, `notify`: from the bench to the lab's servers and its people."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ USER = Annotated[str | None, typer.Option("--user", help="User name at the broke
 PASSWORD = Annotated[
     Path | None, typer.Option("--password-file", help="File (mode 0600) or systemd credential.")
 ]
+PASSWORD_MAIL = Annotated[
+    Path | None, typer.Option("--smtp-password-file", help="File (mode 0600) or systemd credential.")
+]
+TOKEN = Annotated[Path | None, typer.Option("--webhook-token-file", help="File (mode 0600) with its token.")]
 CA = Annotated[Path | None, typer.Option("--ca", help="The authority that signed the broker's certificate.")]
 CERT = Annotated[Path | None, typer.Option("--cert", help="Our own certificate (PEM).")]
 KEY = Annotated[Path | None, typer.Option("--key", help="Its key: file (mode 0600) or systemd credential.")]
@@ -140,6 +144,58 @@ def ingest(
     )
     reach.context()
     _until_ended(lambda: Ingester(settings, reach).run())
+
+
+@app.command()
+def notify(
+    broker: BROKER,
+    mail_to: Annotated[str, typer.Option(help="Addresses, with commas between.")] = "",
+    mail_from: Annotated[str, typer.Option(help="Sender.")] = "cycler@localhost",
+    smtp: Annotated[str, typer.Option(help="Mail server, HOST[:PORT].")] = "localhost:25",
+    smtp_user: Annotated[str | None, typer.Option(help="User name at the mail server.")] = None,
+    smtp_password_file: PASSWORD_MAIL = None,
+    webhook: Annotated[str | None, typer.Option(help="https://... that takes JSON by POST.")] = None,
+    webhook_token_file: TOKEN = None,
+    each: Annotated[float, typer.Option(min=0.0, help="Seconds between two notices of one kind.")] = 600.0,
+    hourly: Annotated[int, typer.Option(min=1, help="Notices an hour, in all.")] = 30,
+    user: USER = None,
+    password_file: PASSWORD = None,
+    ca: CA = None,
+    cert: CERT = None,
+    key: KEY = None,
+    root: ROOT = "cycler",
+    timeout: TIMEOUT = 10.0,
+) -> None:
+    """Tell people, by mail or webhook: trips, failures, shorts, ends of runs, disks, silent benches."""
+    from hilcycler.telemetry.broker import LOOPBACK
+    from hilcycler.telemetry.notify import Limit, Mail, Notifier, Outlet, Webhook
+    from hilcycler.telemetry.secrets import read_secret
+
+    outlets: list[Outlet] = []
+    if mail_to:
+        host, _, port = smtp.partition(":")
+        if not port.isdecimal() and port:
+            raise RequestError(f"--smtp {smtp}: expected HOST or HOST:PORT")
+        secret = read_secret(smtp_password_file) if smtp_password_file else None
+        recipients = tuple(each.strip() for each in mail_to.split(","))
+        outlets.append(
+            Mail(host, int(port or 25), mail_from, recipients, smtp_user, secret, host not in LOOPBACK)
+        )
+    if webhook is not None:
+        outlets.append(Webhook(webhook, read_secret(webhook_token_file) if webhook_token_file else None))
+    if not outlets:
+        raise RequestError("nobody to tell: give --mail-to or --webhook")
+    reach = Broker.at(
+        broker,
+        user=user,
+        password_file=password_file,
+        authority=ca,
+        certificate=cert,
+        key=key,
+        patience=timeout,
+    )
+    reach.context()
+    _until_ended(lambda: Notifier(reach, Topics(root), outlets, Limit(each, hourly)).run())
 
 
 class _Inert(logging.Formatter):

@@ -22,6 +22,10 @@ class Allowed(StrEnum):
     """Who asked for something, and the reasons and notes that people wrote."""
 
 
+_ABOUT = ("disk", "clock", "link", "memory")
+"""Words of a note that tell what it is about, even where its text stays at the bench."""
+
+
 def allowed(names: Iterable[str]) -> frozenset[Allowed]:
     """The groups that `names` name. RequestError."""
     try:
@@ -46,9 +50,14 @@ def published(record: dict[str, Any], allow: frozenset[Allowed]) -> dict[str, An
         case "run-ended":
             if Allowed.PEOPLE not in allow and record["outcome"] == "stopped":
                 del kept["reason"]
-        case "resumed" | "note" | "failed" | "gap":
+        case "note":
+            text = record["text"].lower()
+            kept["about"] = [word for word in _ABOUT if word in text]
             if Allowed.PEOPLE not in allow:
-                for name in ("reason", "text", "message"):
+                del kept["text"]
+        case "resumed" | "failed" | "gap":
+            if Allowed.PEOPLE not in allow:
+                for name in ("reason", "message"):
                     kept.pop(name, None)
     plain: dict[str, Any] = _storable(kept)
     return plain

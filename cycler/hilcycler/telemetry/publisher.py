@@ -25,6 +25,7 @@ from hilcycler.telemetry.broker import Broker, BrokerError, Session, Will, conne
 from hilcycler.telemetry.cursor import PATIENCE, Cursor
 from hilcycler.telemetry.feed import RunFeed
 from hilcycler.telemetry.findings import Findings
+from hilcycler.telemetry.home_assistant import discovery
 from hilcycler.telemetry.messages import Ack, Data, Latest, encode
 from hilcycler.telemetry.proven import Confirmed, Proven
 from hilcycler.telemetry.topics import Leaf, Topics, level
@@ -153,6 +154,10 @@ class Publisher:
         await self._publish(session, telling, Leaf.META, telling.feed.meta(), retain=True)
         topic = self._settings.topics.topic(telling.feed.place, Leaf.STATUS)
         await session.publish(topic, b"online", retain=True)
+        prefix = self._settings.home_assistant
+        if prefix is not None:
+            for where, payload in discovery(prefix, self._settings.topics, telling.feed.place).items():
+                await session.publish(where, payload, retain=True)
 
     # --- telling ----------------------------------------------------------------------------
 
