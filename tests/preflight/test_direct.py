@@ -14,20 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from spine import CYCLES, MODEL, make_twin, on_memory
+from direct_twin import direct_channel
+from spine import CYCLES, make_twin, on_memory
 
-from hilcycler import registry
-from hilcycler.channel import Capabilities, Channel
 from hilcycler.clock import TwinClock
 from hilcycler.engine import Execution
 from hilcycler.journal import open_run
 from hilcycler.language import loads
 from hilcycler.preflight.rehearsal import rehearse
 from hilcycler.protocol import walk
-from hilcycler.records import Instrument, Record, SampleBlock, StepEnded
+from hilcycler.records import Record, SampleBlock, StepEnded
 from hilcycler.service.foreground import bench_envelope
-from hilcycler.twin import TwinRequest
-from hilcycler_simulators.virtual_time import run
 
 SAFE = "safety: {voltage: -2 V to 5 V, current: -20 mA to 20 mA, charge: 5 mAh}\n"
 STORIES: Mapping[str, tuple[str, str]] = {
@@ -99,18 +96,6 @@ class Heap:
             name: np.concatenate([block.columns[name] for block in blocks])
             for name in ("test_time", "voltage", "current", "range", "status")
         }
-
-
-def direct_channel(cell: str) -> tuple[Channel, Capabilities]:
-    family, request = registry.twin("emstat"), TwinRequest(MODEL, cell)
-    twin = family.make(request)
-
-    async def ask() -> tuple[Capabilities, Instrument]:
-        async with registry.driver(family.driver).open(twin.connect) as channel:
-            return channel.capabilities, channel.instrument
-
-    capabilities, instrument = run(ask())
-    return family.direct(request, capabilities, instrument), capabilities
 
 
 @pytest.mark.parametrize("story", STORIES)

@@ -135,7 +135,10 @@ def _family_of(model: str) -> TwinFamily:
 def _seen(protocol: Protocol, done: Rehearsed) -> Iterator[Finding]:
     assert done.ended is not None, "not rehearsed"
     if done.tripped is not None:
-        yield error("trips", f"on the twin a safety limit trips: {done.tripped.violation}")
+        past = ""
+        if done.tripped.violation.quantity == "voltage":
+            past = "; if a cut-off lies before it, the voltage ran past both between two samples: decide more often"
+        yield error("trips", f"on the twin a safety limit trips: {done.tripped.violation}{past}")
     elif done.outcome is Outcome.FAILED:
         yield error("fails", f"on the twin the run fails: {done.ended.reason}")
     elif done.truncated:
@@ -161,7 +164,7 @@ def _seen_step(index: int, seen: Seen) -> Iterator[Finding]:
                 "ends-at-once", f"on the twin it ends with its first sample, by {min(kinds)}", index
             )
     for at, end in enumerate(ends):
-        if isinstance(end.condition, ChargeReached) and not seen.ends[at] and seen.passes > seen.ends[None]:
+        if isinstance(end.condition, ChargeReached) and not seen.ends[at] and seen.charge.seen:
             reached = engineering(
                 max(map(abs, (seen.charge.lowest, seen.charge.highest))) / AMPERE_HOUR, "Ah"
             )

@@ -1,0 +1,1 @@
+"""Protocols that look at results before they decide: pure generators, restarted by replay."""
