@@ -3,9 +3,8 @@
 A cell of another cycler has a sign convention of its own; here positive current charges (oxidises the
 working electrode). What plates and what charges follows from the cell: between a metal and copper, or two
 of the same metal, negative current plates; in every other cell it discharges. Without a description
-the cell counts as one of copper against lithium. How a half-cycle ended is not in such a table: if its last
-voltage is its furthest and the next sample turns the current, it counts as ended by its cut-off only
-where its charge differs from the others' of its kind.
+the cell counts as one of copper against lithium. How a half-cycle ended is not in such a table: where
+all of one direction passed the same charge they count as ended by it, else by their cut-off.
 """
 
 from __future__ import annotations

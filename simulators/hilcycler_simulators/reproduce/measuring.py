@@ -280,7 +280,7 @@ def _efficiency(target: targets.Efficiency, bench: Bench) -> Measured:
     density, charge = f"{target.current / 10.0:.9g} mA/cm2", f"{target.charge / 3.6e4:.9g} mAh/cm2"
     text = f"""
 protocol: Coulombic efficiency
-safety: {{voltage: -1 V to 4 V}}
+safety: {{voltage: -1 V to 6 V}}
 record: {{every: {every:.6g} s}}
 steps:
   - repeat: {last}
