@@ -8,17 +8,18 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from hilcycler.errors import JournalError
 from hilcycler.journal import blocks, packing
+from hilcycler.journal.bench import example_samples
 from hilcycler.journal.blocks import Keys, Rows, Span
 from hilcycler.journal.packing import Packed, Packer, Progress
 from hilcycler.records import SampleBlock
 
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ANY_FLOAT = st.floats(width=64)  # NaN, infinities, signed zeros and subnormals among them
 
@@ -64,6 +65,7 @@ def test_cut_and_joined_is_as_before(rows: Rows, data: st.DataObject) -> None:
     assert same(blocks.join(parts), rows)
 
 
+@FEW
 @given(st.binary(max_size=300), st.integers(-1, 100_000))
 def test_any_other_bytes_are_an_error(data: bytes, rows: int) -> None:
     with pytest.raises(JournalError):
@@ -125,35 +127,57 @@ def test_samples_that_cannot_be_stored_are_refused(change: dict[str, Any], messa
         blocks.checked(SampleBlock(0, 1, 1, 0, columns))
 
 
+def plain_rows(size: int, step: int, *, warm: bool, time: float) -> Rows:
+    columns = dict(example_samples(0, size).columns)
+    columns["test_time"] = columns["test_time"] + time
+    if warm:
+        columns["temperature"] = np.full(size, 300.0, np.float32)
+    return blocks.checked(SampleBlock(0, step, 1, 0, columns))
+
+
 @FEW
-@given(st.lists(some_rows(), max_size=12), st.data())
-def test_however_rows_come_the_blocks_hold_them_in_order(parts: list[Rows], data: st.DataObject) -> None:
+@given(
+    st.lists(
+        st.lists(
+            st.builds(
+                plain_rows,
+                st.integers(1, 260),
+                st.integers(1, 3),
+                warm=st.booleans(),
+                time=st.sampled_from((0.0, 0.5, 1e6)),
+            ),
+            max_size=4,
+        ),
+        max_size=12,
+    )
+)
+def test_however_rows_come_the_blocks_hold_them_in_order(transactions: list[list[Rows]]) -> None:
     """Transactions of any size, with the bounds of blocks made small: the table holds what came."""
     table: dict[int, Packed] = {}
     progress = Progress(0, 0, b"")
-    came: list[Rows] = []
     with patch.multiple(packing, BLOCK_FULL=24, BLOCK_SMALL=60, SHELF_FULL=150, BLOCK_MOST=200):
-        for part in parts:
+        for parts in transactions:
             packer = Packer(progress)
-            for _ in range(data.draw(st.integers(1, 3))):
+            for part in parts:
                 packer.add(part)
-                came.append(part)
             packer.finish()
             for start, stop in packer.merged:
                 table = {key: block for key, block in table.items() if not start < key < stop}
             table |= {block.sequence: block for block in packer.written}
             progress = packer.progress(0, b"")
-    check_table([table[key] for key in sorted(table)], came)
+    check_table([table[key] for key in sorted(table)], [part for parts in transactions for part in parts])
 
 
 def check_table(table: list[Packed], came: list[Rows]) -> None:
     expected = 0
     highest = -math.inf
     voltages = b""
+    steps: list[int] = []
     for block in table:
         assert block.sequence == expected
         assert blocks.checksum(Keys(*block[:5]), block.data) == block.crc
-        columns = blocks.unpack(block.data, block.rows).columns
+        columns, spans = blocks.unpack(block.data, block.rows)[1:]
+        steps += [span.step_count for span, size in lengths(spans, block.rows) for _ in range(size)]
         time = columns["test_time"]
         assert block.t0 == time.min()
         assert block.t1 == max(highest, time.max())
@@ -162,4 +186,11 @@ def check_table(table: list[Packed], came: list[Rows]) -> None:
         expected += block.rows
         voltages += columns["voltage"].tobytes()
     assert expected == sum(part.size for part in came)
+    assert steps == [part.spans[0].step_count for part in came for _ in range(part.size)]
     assert voltages == b"".join(part.columns["voltage"].tobytes() for part in came)
+
+
+def lengths(spans: tuple[Span, ...], rows: int) -> list[tuple[Span, int]]:
+    """Each span with its number of rows."""
+    stops = [*(span.row for span in spans[1:]), rows]
+    return [(span, stop - span.row) for span, stop in zip(spans, stops, strict=True)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_stories import RUN, story, tell, written_columns
 
@@ -28,6 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return hilcycler.open_run(path)
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.floats(-100, 6000), st.floats(-100, 6000), st.sets(st.sampled_from(("voltage", "cycle", "status"))))
 def test_a_window_is_a_slice_of_the_whole(run: Run, t0: float, t1: float, names: set[str]) -> None:
     whole = run.columns()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_stories import RUN, story, tell
 
@@ -89,7 +89,7 @@ def use_it(path: Path) -> None:
             use(path)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS), JSON.map(json.dumps) | st.text(max_size=20)), max_size=6),
     st.binary(max_size=60),

@@ -15,7 +15,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from run_stories import RUN, count
 
@@ -225,6 +225,9 @@ def now(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 RunFileMachine.TestCase.settings = settings(
-    max_examples=count("HILCYCLER_HISTORIES", 12), stateful_step_count=25, deadline=None
+    max_examples=count("HILCYCLER_HISTORIES", 12),
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 TestRunFile = RunFileMachine.TestCase

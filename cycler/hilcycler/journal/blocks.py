@@ -94,6 +94,8 @@ def join(parts: Sequence[Rows]) -> Rows:
 
 def cut(rows: Rows, start: int, stop: int) -> Rows:
     """Rows `start` to `stop`, `stop` excluded."""
+    if start == 0 and stop >= rows.size:
+        return rows
     spans = [span._replace(row=max(span.row, start) - start) for span in rows.spans if span.row < stop]
     first = max((at for at, span in enumerate(spans) if span.row == 0), default=0)
     columns = {name: column[start:stop] for name, column in rows.columns.items()}
