@@ -146,6 +146,13 @@ def run_protocol(
         list[str] | None,
         typer.Option(help=f"A danger you agree to: {HOLDS_FOR_EVER} (what happens when this computer dies)."),
     ] = None,
+    check_cell: Annotated[
+        bool,
+        typer.Option(
+            "--check-cell/--no-check-cell",
+            help="Before the start, see by a rest and two small pulses that it is the cell that was meant.",
+        ),
+    ] = False,
     foreground: Annotated[  # noqa: ARG001  (said for the day when a service can be asked instead)
         bool, typer.Option("--foreground", help="Run in this process (the only way so far).")
     ] = True,
@@ -173,6 +180,7 @@ def run_protocol(
         folder=data_folder(data),
         accepts=frozenset(accept or ()),
         announce=None if as_json else say,
+        check_cell=check_cell,
     )
     finish(run_loop(shown(order, quiet=as_json, view=view)), as_json=as_json)
 

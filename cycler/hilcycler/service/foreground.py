@@ -17,6 +17,7 @@ from hilcycler.cell import Cell
 from hilcycler.channel import Capabilities, Channel, Driver
 from hilcycler.clock import Clock, HostClock, TwinClock
 from hilcycler.engine import CutOff, Execution, Position, at_open_circuit
+from hilcycler.engine.entry import refuse_unless_it_fits
 from hilcycler.errors import RequestError, WrongInstrument
 from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, open_run, resume_state
 from hilcycler.links import Connect
@@ -35,7 +36,7 @@ from hilcycler.protocol import (
     walk,
 )
 from hilcycler.quantities import Volt
-from hilcycler.records import OffState, OperatorAction, Outcome, RunEnded, RunStarted
+from hilcycler.records import Event, Note, OffState, OperatorAction, Outcome, RunEnded, RunStarted
 from hilcycler.service.consent import refuse_without_consent
 from hilcycler.service.signals import on_ending
 from hilcycler.sink import Fanout, Sink
@@ -49,6 +50,7 @@ class Order:
     `channel` names the pair of leads: a trip latches it. `truth` is a twin's. `clock`: where time does
     not come from this host, nor from the instrument alone. `accepts` are the dangers that somebody
     has agreed to (`consent.HOLDS_FOR_EVER`); `announce` is told, before anything is energised, which.
+    `check_cell`: what hangs on the channel must show itself to be `cell`, or nothing is begun.
     """
 
     protocol: Protocol
@@ -63,6 +65,7 @@ class Order:
     clock: Clock | None = None
     accepts: frozenset[str] = frozenset()
     announce: Callable[[str], None] | None = None
+    check_cell: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ async def perform(
         consented = refuse_without_consent(channel.capabilities, order.protocol, order.accepts)
         if consented is not None and order.announce is not None:
             order.announce(consented)
+        shown = await refuse_unless_it_fits(channel, order.cell, envelope) if order.check_cell else None
         simulated = order.simulated or channel.instrument.simulated
         clock = order.clock or (TwinClock() if simulated else HostClock())
         header = RunStarted(
@@ -113,7 +117,11 @@ async def perform(
         )
         journal = Journal.create(order.folder, header.run, settings)
         sink = Fanout(journal)
-        stamp = header.stamp
+        opening: list[Event] = []
+        if shown is not None:
+            opening.append(Note(f"the cell before the run: {shown}", header.stamp))
+        if consented is not None:
+            opening.append(OperatorAction("operator", "accept", consented, header.stamp))
         execution = Execution(
             walk(order.protocol),
             channel,
@@ -121,7 +129,7 @@ async def perform(
             sink=sink,
             clock=clock,
             header=header,
-            opening=() if consented is None else (OperatorAction("operator", "accept", consented, stamp),),
+            opening=tuple(opening),
         )
         return await conduct(execution, journal, sink, watch=watch, bench=bench, header=header)
 

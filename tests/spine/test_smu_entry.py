@@ -1,0 +1,143 @@
+"""Before a run begins, the cell must show itself to be the one that was meant: on both instruments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from spine import order
+
+from hilcycler import registry
+from hilcycler.cell import Cell
+from hilcycler.engine.entry import Shown, refuse_unless_it_fits
+from hilcycler.errors import RequestError
+from hilcycler.journal import Settings, open_run
+from hilcycler.protocol import Envelope
+from hilcycler.records import Note, Outcome
+from hilcycler.service.foreground import perform
+from hilcycler_drivers.keithley.wire.models import MODELS
+from hilcycler_simulators.cells import catalogue
+from hilcycler_simulators.cells.terminals import Course, SimulatedCell
+from hilcycler_simulators.faults import OpenLead
+from hilcycler_simulators.instruments.emstat import EmStatTwin
+from hilcycler_simulators.instruments.keithley import KeithleyTwin
+from hilcycler_simulators.instruments.keithley.firmware import Smu
+from hilcycler_simulators.instruments.keithley.mishaps import Mishaps
+from hilcycler_simulators.virtual_time import run
+
+LIMITS = Envelope(voltage=(-5.0, 5.0), current=(-0.01, 0.01))
+
+
+def shows(cell: SimulatedCell, described: Cell, driver: str, *, lead_off: bool = False) -> Shown:
+    async def main() -> Shown:
+        faults = [OpenLead(0.0)] if lead_off else []
+        twin: EmStatTwin | KeithleyTwin
+        if driver == "emstat":
+            twin = EmStatTwin(cell, faults=faults)
+        else:
+            twin = KeithleyTwin(Smu(MODELS["2450"], cell, mishaps=Mishaps(faults)))
+        async with registry.driver(driver).open(twin.connect) as channel:
+            try:
+                return await refuse_unless_it_fits(channel, described, LIMITS)
+            finally:
+                assert not twin.energised
+
+    return run(main())
+
+
+@pytest.mark.parametrize("driver", ["emstat", "keithley"])
+@pytest.mark.parametrize("name", ["li-li/bn-pp", "li-cu/pota-no3", "li-lfp/wng", "ss-ss/bn-pp", "li-s/bn-pp"])
+def test_each_kind_of_cell_is_itself(name: str, driver: str) -> None:
+    cell = catalogue.make(name, 1)
+    shown = shows(cell, cell.label, driver)
+    assert str(shown).startswith("open circuit")
+
+
+@pytest.mark.parametrize("driver", ["emstat", "keithley"])
+@pytest.mark.parametrize(("hangs", "meant"), [("li-lfp/wng", "li-li/bn-pp"), ("li-li/bn-pp", "li-lfp/wng")])
+def test_another_cell_is_refused(hangs: str, meant: str, driver: str) -> None:
+    with pytest.raises(RequestError, match=r"does not look like .*open circuit .*nothing was begun"):
+        shows(catalogue.make(hangs, 1), catalogue.make(meant, 1).label, driver)
+
+
+@pytest.mark.parametrize("driver", ["emstat", "keithley"])
+def test_a_lead_that_hangs_in_the_air_is_refused(driver: str) -> None:
+    cell = catalogue.make("li-li/bn-pp", 1)
+    with pytest.raises(RequestError, match=r"ohm|contacts"):
+        shows(cell, cell.label, driver, lead_off=True)
+
+
+@dataclass
+class Reversed:
+    """A cell with its two leads exchanged."""
+
+    inner: SimulatedCell
+
+    @property
+    def label(self) -> Cell:
+        return self.inner.label
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        return self.inner.truth
+
+    @property
+    def temperature(self) -> float:
+        return self.inner.temperature
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self.inner.temperature = value
+
+    def galvanostatic(self, current: float, times: NDArray[np.float64]) -> Course:
+        return _Exchanged(self.inner.galvanostatic(-current, times))
+
+    def potentiostatic(self, voltage: NDArray[np.float64], times: NDArray[np.float64]) -> Course:
+        return _Exchanged(self.inner.potentiostatic(-voltage, times))
+
+    def crossing(self, current: float, limit: float, horizon: float) -> float | None:
+        return self.inner.crossing(-current, -limit, horizon)
+
+    def impedance(self, frequencies: NDArray[np.float64]) -> NDArray[np.complex128]:
+        return self.inner.impedance(frequencies)
+
+
+@dataclass
+class _Exchanged:
+    course: Course
+
+    @property
+    def voltage(self) -> NDArray[np.float64]:
+        return -self.course.voltage
+
+    @property
+    def current(self) -> NDArray[np.float64]:
+        return -self.course.current
+
+    def commit(self, until: float) -> None:
+        self.course.commit(until)
+
+
+def test_leads_the_wrong_way_round_are_named() -> None:
+    cell = catalogue.make("li-lfp/wng", 1)
+    with pytest.raises(RequestError, match="wrong way round"):
+        shows(Reversed(cell), cell.label, "keithley")
+
+
+def test_what_the_cell_showed_stands_in_the_run(tmp_path: Path) -> None:
+    cell = catalogue.make("li-li/bn-pp", 1)
+    twin = KeithleyTwin(Smu(MODELS["2450"], cell))
+    text = "protocol: one\nsafety: {voltage: -1 V to 1 V}\nsteps:\n  - plate: {current: 1 mA, for: 10 s}\n"
+    wanted = replace(
+        order(EmStatTwin(cell), twin.connect, tmp_path, text),
+        driver=registry.driver("keithley"),
+        check_cell=True,
+    )
+    performed = run(perform(wanted, settings=Settings(inline=True)))
+    assert performed.ended.outcome is Outcome.COMPLETED
+    notes = [each.text for each in open_run(performed.path).events() if isinstance(each, Note)]
+    assert any("ohm to a pulse" in each for each in notes)
