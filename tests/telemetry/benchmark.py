@@ -147,7 +147,7 @@ async def _listen(bench: Bench, lives: list[LiveRun], lags: list[float], over: t
                 born[message.run] = now
                 continue
             put = known[message.run].put
-            times = [put.get(row, 0.0) for row in range(message.sequence, message.sequence + message.rows)]
+            times = [put.pop(row, 0.0) for row in range(message.sequence, message.sequence + message.rows)]
             lags += [now - time for time in times if time > born.get(message.run, now)]
             if over.is_set():
                 return

@@ -41,13 +41,13 @@ def test_in_the_end_all_is_stored(there: int, course: list[tuple[str, bool]]) ->
             end = min(stop, start + 3)
             if not lost:
                 receiver.take(start, end)
-            cursor.sent_old(end, now)
+            cursor.sent_old(end)
 
     def new(*, lost: bool) -> None:
         if cursor.new < there:
             if not lost:
                 receiver.take(cursor.new, there)
-            cursor.sent_new(there, now)
+            cursor.sent_new(there)
 
     for what, lost in course:
         now += 0.5
@@ -83,8 +83,20 @@ def test_in_the_end_all_is_stored(there: int, course: list[tuple[str, bool]]) ->
 def test_without_watermarks_what_was_taken_counts_once() -> None:
     cursor = Cursor(proven=False)
     cursor.begin(10)
-    cursor.sent_new(12, 0.0)
+    cursor.sent_new(12)
     assert not cursor.done(12)
-    cursor.sent_old(10, 1.0)
+    cursor.sent_old(10)
     assert cursor.done(12)
     assert not cursor.stalled(1e9)
+
+
+def test_while_backfill_waits_for_its_turn_nothing_is_sent_twice() -> None:
+    """Other runs may be using the whole window; what is live cannot be covered until the backfill is."""
+    cursor = Cursor()
+    cursor.begin(1000)
+    cursor.sent_new(1001)
+    assert not any(cursor.stalled(now) for now in (0.0, 10.0, 100.0))
+    cursor.sent_old(1000)
+    assert not cursor.stalled(100.0)
+    assert cursor.stalled(104.0)
+    assert cursor.backfill == (0, 1000)

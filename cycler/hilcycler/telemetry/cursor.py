@@ -31,7 +31,9 @@ class Cursor:
     border: int = field(init=False, default=0)
     new: int = field(init=False, default=0)  # next to be sent of what is live
     _way: deque[int] = field(init=False, default_factory=deque)  # ends of backfill messages on their way
-    _since: Second | None = field(init=False, default=None)  # something is on its way, and no watermark moved
+    _since: Second | None = field(
+        init=False, default=None
+    )  # when a watermark moved, or waiting for one began
     _waits: Second = field(init=False, default=0.0)
 
     def begin(self, there: int) -> None:
@@ -51,16 +53,16 @@ class Cursor:
         """Messages of backfill that no watermark covers yet."""
         return len(self._way)
 
-    def sent_old(self, stop: int, now: Second) -> None:
+    def sent_old(self, stop: int) -> None:
         """The broker has taken backfill up to `stop`."""
         self.old = stop
         self._way.append(stop)
-        self._sent(now)
+        self._taken()
 
-    def sent_new(self, stop: int, now: Second) -> None:
+    def sent_new(self, stop: int) -> None:
         """The broker has taken what is live up to `stop`."""
         self.new = stop
-        self._sent(now)
+        self._taken()
 
     def ack(self, mark: int, there: int, now: Second) -> None:
         """The lab has stored everything before `mark`; `there` are there.
@@ -77,14 +79,23 @@ class Cursor:
         self.old, self.border, self.new = (max(each, mark) for each in (self.old, self.border, self.new))
         while self._way and self._way[0] <= mark:
             self._way.popleft()
-        if mark >= self.new and self.old >= self.border:
-            self._since = None
 
     def stalled(self, now: Second) -> bool:
-        """Whether something on its way has to be taken for lost; if so it is backfill from here on."""
-        if not self.proven or self._since is None or now - self._since < self._waits:
+        """Whether something on its way has to be taken for lost; if so it is backfill from here on.
+
+        To be asked regularly. While backfill waits for its turn nothing can be said of what is live.
+        """
+        waiting = bool(self._way) or (self.old >= self.border and self.acked < self.new)
+        if not self.proven or not waiting:
+            self._since = None
             return False
-        self.old, self.border = self.acked, self.new
+        if self._since is None:
+            self._since = now
+        if now - self._since < self._waits:
+            return False
+        if self.acked >= self.border:
+            self.border = self.new
+        self.old = self.acked
         self._way.clear()
         self._since, self._waits = now, min(2.0 * self._waits, LONGEST_PATIENCE)
         return True
@@ -93,9 +104,8 @@ class Cursor:
         """Whether all that is there is proven stored (without watermarks: was taken)."""
         return self.acked >= there
 
-    def _sent(self, now: Second) -> None:
-        if self._since is None:
-            self._since = now
+    def _taken(self) -> None:
+        """Without watermarks nothing else is known."""
         if not self.proven:
             self._way.clear()
             if self.old >= self.border:

@@ -200,7 +200,7 @@ class Publisher:
             await self._happening(session, telling, happening, telling.events.sent_new)
         for data in feed.data(telling.rows.new, feed.rows):
             await self._publish(session, telling, Leaf.DATA, data)
-            telling.rows.sent_new(data.sequence + data.rows, loop_time())
+            telling.rows.sent_new(data.sequence + data.rows)
             telling.newest = data
         if telling.newest is None and feed.rows:
             (telling.newest,) = feed.data(feed.rows - 1, feed.rows)
@@ -241,7 +241,7 @@ class Publisher:
         if start < stop and (room := self._room()):
             for data in feed.data(start, min(stop, start + min(room, SLICE) * messages.MOST)):
                 await self._publish(session, telling, Leaf.DATA, data)
-                telling.rows.sent_old(data.sequence + data.rows, loop_time())
+                telling.rows.sent_old(data.sequence + data.rows)
             told = True
         return told
 
@@ -255,7 +255,7 @@ class Publisher:
         session: Session,
         telling: Telling,
         happening: messages.Events | messages.Spectrum,
-        sent: Callable[[int, Second], None],
+        sent: Callable[[int], None],
     ) -> None:
         match happening:
             case messages.Events():
@@ -263,7 +263,7 @@ class Publisher:
             case messages.Spectrum():
                 leaf, count = Leaf.EIS, happening.points
         await self._publish(session, telling, leaf, happening)
-        sent(happening.number + count, loop_time())
+        sent(happening.number + count)
 
     async def _publish(
         self,
