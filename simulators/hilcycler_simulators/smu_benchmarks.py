@@ -149,12 +149,15 @@ async def _trips(ports: list[int], trips: int, folder: Path) -> tuple[list[float
     taken: list[float] = []
     woken: list[float] = []
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as channels:
-        watch = channels.create_task(_wake(woken))
-        tasks = []
-        for number, port in enumerate(ports):
+        opened = []
+        for port in ports:  # all before any is at work, so that each sees the line as it is
             journal = await stack.enter_async_context(Journal.create(folder, new_run_id()))
-            channel = await stack.enter_async_context(_open(_timed(port, taken)))
-            tasks.append(channels.create_task(_tripping(channel, journal, number, taken, trips)))
+            opened.append((await stack.enter_async_context(_open(_timed(port, taken))), journal))
+        watch = channels.create_task(_wake(woken))
+        tasks = [
+            channels.create_task(_tripping(channel, journal, number, taken, trips))
+            for number, (channel, journal) in enumerate(opened)
+        ]
         await asyncio.wait(tasks)
         watch.cancel()
     return taken, woken
@@ -240,6 +243,8 @@ async def _rate(seconds: float) -> list[dict[str, Any]]:
             best = channel.capabilities.fastest_sampling
             step = ConstantCurrent(CURRENT, (End(TimeReached(seconds)),), Sampling(period, period))
             await channel.start(step, ENVELOPE)
+            asked.clear()
+            began = loop_time()  # the grid of samples begins with the first of its records
             rows = sum([len(each) async for each in channel.records() if isinstance(each, Samples)])
             await channel.safe()
             try:
@@ -248,9 +253,7 @@ async def _rate(seconds: float) -> list[dict[str, Any]]:
             except StepRefused as error:
                 refused = str(error)
     expected = round(seconds / period)
-    slots = [round((each - asked[0]) / period) for each in asked]  # a slot may have been missed
-    offsets = [each - slot * period for each, slot in zip(asked, slots, strict=True)]
-    late = [each - min(offsets) for each in offsets]
+    late = [(each - began) % period for each in asked]  # later than a period is a row lost
     return [
         {
             "asked Hz": round(1.0 / period),
