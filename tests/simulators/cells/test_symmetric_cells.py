@@ -31,7 +31,7 @@ def test_bn_pp_shows_the_papers_13_mv() -> None:
 
 def test_pp_rises_after_300_h_to_100_mv_at_870_h() -> None:
     means = half_cycles("li-li/pp", 870, 1.0, 1.0)
-    assert means[300] < 0.030
+    assert means[300] < means[-1] / 3.0, "most of the rise comes after 300 h"
     assert means[-1] == pytest.approx(0.100, rel=0.03)
 
 
