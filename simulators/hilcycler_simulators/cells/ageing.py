@@ -86,19 +86,18 @@ class Age:
         if seconds == 0.0:
             return self
         clock, shorts = self.clock + seconds, life.shorts
-        telegraph = (
-            self.telegraph if shorts.soft is None else shorts.soft_at(self.telegraph, clock, self.wear)
-        )
+        hours = seconds / _HOUR if j else 0.0
+        wear = self.wear + hours * (abs(j) / life.reference) ** life.exponent if j else self.wear
+        telegraph = self.telegraph if shorts.soft is None else shorts.soft_at(self.telegraph, clock, wear)
         if j == 0.0:
             return replace(self, clock=clock, telegraph=telegraph)
-        hours, charge = seconds / _HOUR, abs(j) * seconds
-        direction = math.copysign(1.0, j)
+        charge, direction = abs(j) * seconds, math.copysign(1.0, j)
         turned = direction != self.direction
         shaped, counted = self._turned() if turned else (self.half_cycle, 0)
         return Age(
             clock=clock,
             hours=self.hours + hours,
-            wear=self.wear + hours * (abs(j) / life.reference) ** life.exponent,
+            wear=wear,
             throughput=self.throughput + charge,
             half_cycle=shaped,
             direction=direction,

@@ -6,14 +6,17 @@ paper did, without noise. Rows that cannot hold together with others say why.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
 
+from hilcycler.errors import RequestError
 from hilcycler_simulators.cells.catalogue import catalogue
 from hilcycler_simulators.cells.runs import Runs
 from hilcycler_simulators.cells.targets import Comparison
@@ -58,25 +61,39 @@ def _row(name: str, found: Comparison) -> Row:
     )
 
 
-def main(names: list[str]) -> int:
-    """Print the table; 1 if a number is missed without a reason."""
-    table = Table("cell", "quantity", "published", "twin", "within", "verdict", "because", "where")
+def print_table(console: Console, found: Iterable[Row]) -> int:
+    """Print the rows by profile; the number of those missed without a reason."""
     missed = 0
-    for row in rows(names):
-        missed += row.verdict == "missed"
-        table.add_row(
-            row.profile,
-            row.quantity,
-            row.published,
-            row.twin,
-            row.tolerance,
-            row.verdict,
-            row.reason,
-            row.where,
-        )
-    Console().print(table)
-    return 1 if missed else 0
+    for profile, group in groupby(found, key=lambda row: row.profile):
+        table = Table(title=profile, title_justify="left", box=None, pad_edge=False)
+        for heading in ("quantity", "published", "twin", "within", "verdict"):
+            table.add_column(heading, overflow="fold")
+        because = []
+        for row in group:
+            missed += row.verdict == "missed"
+            table.add_row(row.quantity, row.published, row.twin, row.tolerance, row.verdict)
+            if row.reason:
+                because.append(f"{row.quantity}: {row.reason}")
+        console.print(table)
+        for reason in because:
+            console.print(f"  {reason}", style="italic", markup=False)
+        console.print()
+    return missed
+
+
+def main(arguments: list[str]) -> int:
+    """`[--json] [PROFILE...]`; 1 if a number is missed without a reason."""
+    names = [each for each in arguments if each != "--json"]
+    if "--json" in arguments:
+        found = list(rows(names))
+        print(json.dumps([asdict(row) for row in found], indent=1))
+        return int(any(row.verdict == "missed" for row in found))
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    return int(print_table(console, rows(names)) > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except RequestError as error:
+        sys.exit(f"{error}")

@@ -117,7 +117,7 @@ class Intercalation(Chemistry):
     mass: float  # of active material, kg
 
     def fresh(self) -> Floats:
-        return np.array([self.host.capacity * self.host.start, 0.0, 0.0, self.excess, 0.0, 0.0])
+        return np.zeros(6)
 
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, self.host, nearby(temperature))
@@ -143,14 +143,14 @@ class Intercalation(Chemistry):
         self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
     ) -> Floats:
         film, salt, transfer, lag = tapped
-        surface = store[..., _HOST] / self._capacity(age) - lag
+        surface = self._fraction(store, age) - lag
         volts: Floats = (
             self.host.curve(surface)
             + self.electrolyte.voltage(j, salt, temperature)
             + film
             + self.transfer.voltage(transfer, self._transfer_growth(age), temperature)
         )
-        lithium = store[..., _ANODE]
+        lithium = self.excess + store[..., _ANODE]
         if lithium.min() < 20.0 * self.metal.last:
             volts = volts - self.metal.exhaustion(lithium, temperature)
         return volts
@@ -163,17 +163,16 @@ class Intercalation(Chemistry):
         kept = self._capacity(after) / self._capacity(before)
         if kept == 1.0:
             return store
-        lost = store[_HOST] * (1.0 - kept)
+        lost = (self._new()[_HOST] + store[_HOST]) * (1.0 - kept)
         moved = np.zeros_like(store)
         moved[_HOST], moved[_ISOLATED] = -lost, lost
         return store + moved
 
     def ledger(self, store: Floats) -> dict[str, float]:
-        gained = store - self.fresh()
         return {
-            _NAMES[_HOST]: -float(gained[_HOST]),
-            _NAMES[_ISOLATED]: -float(gained[_ISOLATED]),
-            _NAMES[_OXIDISED]: float(gained[_OXIDISED]),
+            _NAMES[_HOST]: -float(store[_HOST]),
+            _NAMES[_ISOLATED]: -float(store[_ISOLATED]),
+            _NAMES[_OXIDISED]: float(store[_OXIDISED]),
         }
 
     def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
@@ -184,8 +183,8 @@ class Intercalation(Chemistry):
             "active_mass_kg": self.mass,
             "nominal_capacity_C": self.nominal * self.area,
             "host_capacity_C": self._capacity(age) * self.area,
-            "lithium_fraction": float(store[_HOST] / self._capacity(age)),
-            "open_circuit_V": float(self.host.curve(np.array(store[_HOST] / self._capacity(age)))),
+            "lithium_fraction": float(self._fraction(store, age)),
+            "open_circuit_V": float(self.host.curve(self._fraction(store, age))),
             "ocv_source": self.host.curve.source,
             "cycles": age.cycles,
             **areal("R_b", self.electrolyte.resistance * self.electrolyte.grown(temperature), self.area),
@@ -203,8 +202,17 @@ class Intercalation(Chemistry):
             "E_b_J_mol": self.electrolyte.activation_energy,
             "E_SEI_J_mol": self.film.activation_energy,
             "E_ct_J_mol": self.transfer.activation_energy,
-            "inventory_C_m2": dict(zip(_NAMES, map(float, store), strict=True)),
+            "inventory_C_m2": dict(zip(_NAMES, map(float, store + self._new()), strict=True)),
         }
+
+    def _new(self) -> Floats:
+        """What there was before the first charge; the reservoirs hold what came since."""
+        return np.array([self.host.capacity * self.host.start, 0.0, 0.0, self.excess, 0.0, 0.0])
+
+    def _fraction(self, store: Floats, age: Age) -> Floats:
+        """The mean lithium fraction of the host that is in contact."""
+        held: Floats = self.host.capacity * self.host.start + store[..., _HOST]
+        return held / self._capacity(age)
 
     def _cycles(self, age: Age) -> float:
         """Wear in cycles: hours at the reference current over those of a nominal cycle."""

@@ -16,14 +16,14 @@ from hilcycler_simulators.cells.bank import Floats
 from hilcycler_simulators.cells.drive import Drive, Galvanostat, Leak, Potentiostat
 from hilcycler_simulators.cells.stretch import Moment, Setting
 
-FINE: Final = (1e-7, 1.10)  # the first interval between nodes (s), and each over the one before
+FINE: Final = (1e-7, 1.15)  # the first interval between nodes (s), and each over the one before
 COARSE: Final = (1e-5, 3.0)  # enough after a small step of the voltage
-_WIDEST: Final = 30.0  # s
+_WIDEST: Final = 120.0  # s
 _BLOCK: Final = 2048
 _NUDGE: Final = 1e-5  # A/m2, for slopes
 _TRUSTED: Final = 5  # iterations without a bracket
 _PATIENCE: Final = 100
-_CLOSE: Final = 1e-7  # of the current or of 1 A/m2; the next step would be the square of it
+_CLOSE: Final = 1e-5  # of the current or of 1 A/m2; the error left is the square of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,17 +102,26 @@ class Marched:
     def _march(self, until: float) -> None:
         while self._nodes[-1].at < until:
             here = self._nodes[-1]
-            self._nodes.append(self._step(here, here.at + self._width))
+            self._nodes.append(self._step(here, here.at + self._width, self._guess(self._width)))
             self._width = min(self._width * self._ratio, _WIDEST)
+
+    def _guess(self, ahead: float) -> float:
+        """The ionic current `ahead` of the last node if it goes on as between the last two."""
+        here = self._nodes[-1]
+        if len(self._nodes) < 3:
+            return here.ionic
+        before = self._nodes[-2]
+        return here.ionic + (here.ionic - before.ionic) / (here.at - before.at) * ahead
 
     def _before(self, times: Floats) -> list[int]:
         """The node from which each instant is reached."""
         starts = np.array([node.at for node in self._nodes])
         return list(np.maximum(np.searchsorted(starts, times, side="left") - 1, 0))
 
-    def _step(self, node: _Node, at: float) -> _Node:
+    def _step(self, node: _Node, at: float, guess: float | None = None) -> _Node:
         reach = self._reach([node], np.array([at]))
-        ionic, voltage, store = self._solve(reach)
+        first = reach.ionic if guess is None else np.array([guess])
+        ionic, voltage, store = self._solve(reach, first)
         leaking = float(self._leak.current(voltage)[0])
         width, j = at - node.at, float(ionic[0])
         through = 0.5 * width * (node.ionic + j)
@@ -128,7 +137,8 @@ class Marched:
         )
 
     def _look(self, times: Floats) -> tuple[Floats, Floats]:
-        ionic, voltage, _ = self._solve(self._reach([self._nodes[at] for at in self._before(times)], times))
+        reach = self._reach([self._nodes[at] for at in self._before(times)], times)
+        ionic, voltage, _ = self._solve(reach, reach.ionic)
         match self.drive:
             case Galvanostat(j, series):
                 return voltage + j * series, np.full(len(times), j)
@@ -142,7 +152,7 @@ class Marched:
         base = a * np.stack([node.states for node in nodes]) + b * ionic[:, None]
         return _Reach(times, seconds, ionic, np.stack([node.store for node in nodes]), base, c)
 
-    def _solve(self, reach: _Reach) -> tuple[Floats, Floats, Floats]:
+    def _solve(self, reach: _Reach, guess: Floats) -> tuple[Floats, Floats, Floats]:
         """Ionic current, voltage and reservoirs at the instants reached.
 
         Newton's method with a nudged slope, both evaluated at once; when that is slow it is kept
@@ -152,19 +162,20 @@ class Marched:
         start = [tap.now(reach.base) for tap in self._taps]
         gain = [tap.now(reach.gain) for tap in self._taps]
 
-        def voltage(j: Floats) -> tuple[Floats, Floats]:
+        def stores(j: Floats) -> Floats:
+            return setting.chemistry.stores(reach.store, 0.5 * (reach.ionic + j), reach.seconds, age)
+
+        def voltage(j: Floats) -> Floats:
             tapped = [s + g * j for s, g in zip(start, gain, strict=True)]
-            mean = 0.5 * (reach.ionic + j)
-            store = setting.chemistry.stores(reach.store, mean, reach.seconds, age)
-            return setting.chemistry.voltage(j, tapped, store, age, setting.temperature), store
+            return setting.chemistry.voltage(j, tapped, stores(j), age, setting.temperature)
 
         if self._imposed is not None:
             j = self._imposed(reach.times)
-            return j, *voltage(j)
-        j, bracket = reach.ionic, None
+            return j, voltage(j), stores(j)
+        j, bracket = guess, None
         for attempt in range(_PATIENCE):
             pair = np.array((j, j + _NUDGE))
-            volts, stores = voltage(pair)
+            volts = voltage(pair)
             error, nudged = self._excess(pair, volts)
             better = j - error * _NUDGE / (nudged - error)
             if attempt >= _TRUSTED:
@@ -172,8 +183,7 @@ class Marched:
                 better = _inside(bracket, better)
             share = (better - j) / _NUDGE
             if (np.abs(better - j) <= _CLOSE * (np.abs(j) + 1.0)).all():
-                store = stores[0] + share[:, None] * (stores[1] - stores[0])
-                return better, volts[0] + share * (volts[1] - volts[0]), store
+                return better, volts[0] + share * (volts[1] - volts[0]), stores(better)
             j = better
         raise ArithmeticError(f"the current did not settle under {self.drive}: {j}")
 

@@ -30,7 +30,7 @@ _NAMES: Final = (
     "copper active",
     "copper dead",
     "copper SEI",
-    "formation left",
+    "formation",
     "counter active",
     "counter dead",
     "counter SEI",
@@ -112,7 +112,7 @@ class Plating(Chemistry):
     excess: float
 
     def fresh(self) -> Floats:
-        return np.array([0.0, 0.0, 0.0, self.copper.formation, self.excess, 0.0, 0.0])
+        return np.zeros(7)
 
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
@@ -126,13 +126,13 @@ class Plating(Chemistry):
         start = np.broadcast_to(store, (*charge.shape, len(_NAMES)))
         cathodic, anodic = np.maximum(-charge, 0.0), np.maximum(charge, 0.0)
         refilled = np.minimum(cathodic, np.maximum(-start[..., _ACTIVE], 0.0))  # the surface, before all else
-        formed = np.minimum(cathodic - refilled, start[..., _FORMATION])
+        formed = np.minimum(cathodic - refilled, self.copper.formation - start[..., _FORMATION])
         plated = self.metal.plated(cathodic - refilled - formed, self.efficiency.of(age.cycles, j))
         after = np.array(start)
         after[..., _ACTIVE : _BOUND + 1] += plated
         after[..., _ACTIVE] += refilled - anodic
         after[..., _BOUND] += formed
-        after[..., _FORMATION] -= formed
+        after[..., _FORMATION] += formed
         after[..., _COUNTER] -= cathodic
         after[..., _COUNTER:] += self.metal.plated(anodic)
         return after
@@ -142,10 +142,10 @@ class Plating(Chemistry):
     ) -> Floats:
         film, salt, transfer = tapped
         kinetic = 2.0 * self.transfer.voltage(transfer, age.interface(self.life), temperature)
-        active, counter = store[..., _ACTIVE], store[..., _COUNTER]
+        active, counter = store[..., _ACTIVE], self.excess + store[..., _COUNTER]
         bare = float(self.metal.exhaustion(np.array(0.0), temperature))
         volts: Floats = (
-            self.copper.surface(store[..., _FORMATION], bare)
+            self.copper.surface(self.copper.formation - store[..., _FORMATION], bare)
             + self.metal.exhaustion(active, temperature)
             - self.copper.nucleation(active, transfer)
             - self.metal.exhaustion(counter, temperature)
@@ -171,8 +171,7 @@ class Plating(Chemistry):
         return None
 
     def ledger(self, store: Floats) -> dict[str, float]:
-        gained = store - self.fresh()
-        return {name: -float(gained[at]) for at, name in enumerate(_NAMES[: _BOUND + 1])}
+        return {name: -float(store[at]) for at, name in enumerate(_NAMES[: _BOUND + 1])}
 
     def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
         bulk = self.electrolyte.resistance * self.electrolyte.grown(temperature)
@@ -195,11 +194,15 @@ class Plating(Chemistry):
             },
             "nucleation_barrier_V": self.copper.barrier,
             **({} if transient is None else transient.truth()),
-            "inventory_C_m2": dict(zip(_NAMES, map(float, store), strict=True)),
+            "inventory_C_m2": dict(zip(_NAMES, map(float, store + self._new()), strict=True)),
             "E_SEI_J_mol": self.film.activation_energy,
             "E_ct_J_mol": self.transfer.activation_energy,
             "E_b_J_mol": self.electrolyte.activation_energy,
         }
+
+    def _new(self) -> Floats:
+        """What there was before the first charge."""
+        return np.array([0.0, 0.0, 0.0, 0.0, self.excess, 0.0, 0.0])
 
 
 @lru_cache(maxsize=64)

@@ -49,8 +49,8 @@ def first_zero(
 ) -> float | None:
     """The first zero on `grid`, where `function` has `values`, also one that it only just reaches.
 
-    Between grid points a smooth function can dip through zero and return: wherever three values bend
-    towards zero the extremum is searched for too.
+    Between grid points a smooth function can dip through zero and return: where three values bend
+    towards zero, and a parabola through them comes half-way there, the extremum is searched for too.
     """
     signs = np.signbit(values)
     change = np.flatnonzero((signs[1:] != signs[:-1]) | (values[1:] == 0.0))
@@ -60,12 +60,24 @@ def first_zero(
         np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]) & (signs[1:-1] == signs[:-2])) + 1
     )
     for at in dips[dips <= last]:
+        if _deepest(grid[at - 1 : at + 2], size[at - 1 : at + 2]) > 0.5 * size[at]:
+            continue
         touch = _towards_zero(function, float(grid[at - 1]), float(grid[at + 1]), -1.0 if signs[at] else 1.0)
         if touch is not None:
             return root(function, float(grid[at - 1]), touch)
     if not change.size:
         return None
     return root(function, float(grid[last]), float(grid[last + 1]))
+
+
+def _deepest(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """The lowest value of the parabola through three points, the middle one being the lowest."""
+    left, right = (y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1])
+    bend = (right - left) / (x[2] - x[0])
+    if bend <= 0.0:
+        return float(y[1])
+    slope = left + bend * (x[1] - x[0])
+    return float(y[1] - slope * slope / (4.0 * bend))
 
 
 def _towards_zero(function: Callable[[float], float], left: float, right: float, sign: float) -> float | None:

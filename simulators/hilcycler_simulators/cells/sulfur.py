@@ -67,7 +67,7 @@ class Sulfur(Chemistry):
     mass: float
 
     def fresh(self) -> Floats:
-        return np.array([self.capacity, 0.0, 0.0, self.excess, 0.0, 0.0])
+        return np.zeros(6)
 
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
@@ -79,10 +79,10 @@ class Sulfur(Chemistry):
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
         charge = np.asarray(np.multiply(j, seconds))
         start = np.broadcast_to(store, (*charge.shape, len(_NAMES)))
-        kept = self._kept(start[..., _CHARGE], np.asarray(j), np.asarray(seconds), age)
+        kept = self._kept(self.capacity + start[..., _CHARGE], np.asarray(j), np.asarray(seconds), age)
         after = np.array(start)
-        after[..., _CHARGE] = kept
-        after[..., _SHUTTLED] += start[..., _CHARGE] + charge - kept
+        after[..., _CHARGE] = kept - self.capacity
+        after[..., _SHUTTLED] += start[..., _CHARGE] + charge - after[..., _CHARGE]
         plated = self.metal.plated(np.maximum(charge, 0.0))
         after[..., _ANODE:] += plated
         after[..., _ANODE] += np.minimum(charge, 0.0)
@@ -111,12 +111,12 @@ class Sulfur(Chemistry):
         film, salt, transfer = tapped
         kinetic = self.transfer.voltage(transfer, age.interface(self.life), temperature)
         volts: Floats = (
-            open_circuit(store[..., _CHARGE] / self._capacity(age))
+            open_circuit((self.capacity + store[..., _CHARGE]) / self._capacity(age))
             + self.electrolyte.voltage(j, salt, temperature)
             + film
             + kinetic
         )
-        lithium = store[..., _ANODE]
+        lithium = self.excess + store[..., _ANODE]
         if lithium.min() < 20.0 * self.metal.last:
             volts = volts - self.metal.exhaustion(lithium, temperature)
         return volts
@@ -129,19 +129,18 @@ class Sulfur(Chemistry):
         kept = self._capacity(after) / self._capacity(before)
         if kept == 1.0:
             return store
-        lost = store[_CHARGE] * (1.0 - kept)
+        lost = (self.capacity + store[_CHARGE]) * (1.0 - kept)
         moved = np.zeros_like(store)
         moved[_CHARGE], moved[_LOST] = -lost, lost
         return store + moved
 
     def ledger(self, store: Floats) -> dict[str, float]:
-        gained = store - self.fresh()
-        return {name: float(gained[at]) for at, name in enumerate(_NAMES[: _SHUTTLED + 1])}
+        return {name: float(store[at]) for at, name in enumerate(_NAMES[: _SHUTTLED + 1])}
 
     def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
         j0 = self.transfer.j0(age.interface(self.life), temperature)
         film = self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
-        charged = float(store[_CHARGE] / self._capacity(age))
+        charged = float((self.capacity + store[_CHARGE]) / self._capacity(age))
         return {
             "area_m2": self.area,
             "temperature_K": temperature,
@@ -158,8 +157,12 @@ class Sulfur(Chemistry):
             "j0_A_m2": j0,
             "j0_mA_cm2": j0 / MA_CM2,
             "t_plus": self.electrolyte.transference,
-            "inventory_C_m2": dict(zip(_NAMES, map(float, store), strict=True)),
+            "inventory_C_m2": dict(zip(_NAMES, map(float, store + self._new()), strict=True)),
         }
+
+    def _new(self) -> Floats:
+        """What there was before the first discharge; the reservoirs hold what came since."""
+        return np.array([self.capacity, 0.0, 0.0, self.excess, 0.0, 0.0])
 
     def _capacity(self, age: Age) -> float:
         cycles = age.wear * _HOUR * self.life.reference / (2.0 * self.nominal)

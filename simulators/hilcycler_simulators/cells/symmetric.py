@@ -29,7 +29,7 @@ from hilcycler_simulators.cells.interfaces import (
 )
 from hilcycler_simulators.cells.kinetics import thermal_voltage
 
-_WORKING, _COUNTER = 0, 3  # where the reservoirs (active, dead, SEI) of each electrode begin
+_WORKING, _COUNTER = 0, 3  # where what each electrode has gained (active, dead, SEI) begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Symmetric(Chemistry):
     quoted: tuple[float, float]  # current density and areal charge for which truth states the voltage
 
     def fresh(self) -> Floats:
-        return np.array([self.excess, 0.0, 0.0, self.excess, 0.0, 0.0])
+        return np.zeros(6)
 
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
@@ -70,17 +70,18 @@ class Symmetric(Chemistry):
         kinetic = self.transfer.voltage(transfer, age.interface(self.life), temperature)
         volts = self.electrolyte.voltage(j, salt, temperature) + film + 2.0 * kinetic
         if store.ndim > 1 or self.feels(store, 0.0):
-            volts = volts + self.metal.exhaustion(store[..., _WORKING], temperature)
-            volts = volts - self.metal.exhaustion(store[..., _COUNTER], temperature)
+            volts = volts + self.metal.exhaustion(self.excess + store[..., _WORKING], temperature)
+            volts = volts - self.metal.exhaustion(self.excess + store[..., _COUNTER], temperature)
         return volts
 
     def feels(self, store: Floats, charge: float) -> bool:
-        return bool(min(store[_WORKING], store[_COUNTER]) - abs(charge) < 20.0 * self.metal.last)
+        return bool(
+            self.excess + min(store[_WORKING], store[_COUNTER]) - abs(charge) < 20.0 * self.metal.last
+        )
 
     def ledger(self, store: Floats) -> dict[str, float]:
-        gained = store - self.fresh()
         names = ("working active", "working dead", "working SEI")
-        return {name: -float(gained[_WORKING + at]) for at, name in enumerate(names)}
+        return {name: -float(store[_WORKING + at]) for at, name in enumerate(names)}
 
     def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
         """The values now; areal ones hold both electrodes."""
@@ -111,7 +112,7 @@ class Symmetric(Chemistry):
             "E_SEI_J_mol": self.film.activation_energy,
             "E_ct_J_mol": self.transfer.activation_energy,
             "short_S_m2": leak.conductance if (leak := self.leak(age)) else 0.0,
-            "inventory_C_m2": dict(zip(_STORES, map(float, store), strict=True)),
+            "inventory_C_m2": dict(zip(_STORES, map(float, store + self._new()), strict=True)),
             "overpotential_V": self.settled(density, cycled, temperature),
             "overpotential_now_V": self.settled(density, age, temperature),
             "overpotential_at_A_m2": density,
@@ -126,6 +127,9 @@ class Symmetric(Chemistry):
         kinetic = self.transfer.voltage(now, age.interface(self.life), temperature)
         bulk = self.electrolyte.voltage(j, now, temperature)
         return float(bulk + j * self._film(age, temperature) + 2.0 * kinetic)
+
+    def _new(self) -> Floats:
+        return np.array([self.excess, 0.0, 0.0, self.excess, 0.0, 0.0])
 
     def _film(self, age: Age, temperature: float) -> float:
         return self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
