@@ -1,72 +1,21 @@
 """Disks that fail, fill up, or take their time: the data is kept or the run is told, in plain words.
 
-A child process writes; bad_disk stands between its SQLite and the kernel, or a real disk of a few
-megabytes is mounted for it (as root, where there are loop devices).
+A child process writes; bad_disk stands between its SQLite and the kernel. For real disks see
+test_real_disks.py.
 """
 
 from __future__ import annotations
 
 import errno
-import json
-import subprocess
-import sys
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import journal_children
-import numpy as np
 import pytest
 from bad_disk import BadDisk
 from journal_children import RUN
+from writing_child import GOOD, child, holds
 
 from hilcycler.journal import State, Verdict, open_run, verify
-from hilcycler.journal.bench import example_samples
-from hilcycler.journal.names import run_path, segment_path
-
-
-class Child:
-    """A process with a journal, and words for it."""
-
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
-        self._process = process
-        self.path = run_path(folder, RUN)
-        self.warnings: list[str] = []
-        self.opened = self._answer()
-
-    def do(self, *orders: str) -> str:
-        """Give orders; the answer to the last one, after all others were done as told."""
-        for at, order in enumerate(orders):
-            assert self._process.stdin is not None
-            self._process.stdin.write(f"{order}\n")
-            self._process.stdin.flush()
-            answer = self._answer()
-            assert answer == "done" or at == len(orders) - 1, answer
-        return answer
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        words, self.warnings = json.loads(self._process.stdout.readline())
-        return str(words)
-
-
-@contextmanager
-def child(folder: Path, bad: BadDisk | None = None, **told: Any) -> Iterator[Child]:
-    order = json.dumps({"folder": str(folder), **told}, default=str)
-    with subprocess.Popen(
-        [sys.executable, journal_children.__file__, "obey", order],
-        env=None if bad is None else bad.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Child(process, folder)
-        finally:
-            process.kill()
+from hilcycler.journal.names import segment_path
 
 
 @pytest.fixture
@@ -78,21 +27,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def bad(tmp_path: Path, folder: Path) -> BadDisk:
     return BadDisk(folder, tmp_path)
-
-
-@pytest.fixture
-def fallback(tmp_path: Path) -> Path:
-    (tmp_path / "fallback").mkdir()
-    return tmp_path / "fallback"
-
-
-def holds(path: Path, rows: int, fallback: Path | None = None) -> bool:
-    """Whether exactly the first `rows` samples of the example are there."""
-    found = open_run(path, fallback).columns(("voltage",))["voltage"]
-    return len(found) == rows and np.array_equal(found, example_samples(0, rows).columns["voltage"])
-
-
-GOOD = ("header", "put 300", "put 10", "commit")
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EROFS])
@@ -229,68 +163,3 @@ def test_a_disk_that_fills_up_is_announced(folder: Path) -> None:
         writer.do("note", "commit")
         assert len(writer.warnings) == 1
         assert "MB left on this disk" in writer.warnings[0]
-
-
-# --- real disks -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """An ext4 of 12 MB."""
-    image, mounted = tmp_path / "image", tmp_path / "mounted"
-    image.write_bytes(bytes(12 << 20))
-    mounted.mkdir()
-    for command in (
-        ["mkfs.ext4", "-q", "-e", "remount-ro", str(image)],
-        ["mount", "-o", "loop", str(image), str(mounted)],
-    ):
-        try:
-            subprocess.run(command, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("no loop devices for us here, so no real small disk")
-    yield mounted
-    subprocess.run(["umount", "-l", mounted], check=True)
-
-
-def test_a_real_disk_that_is_full(small_disk: Path) -> None:
-    with child(small_disk) as writer:
-        writer.do(*GOOD)
-        fill(small_disk)
-        rows = 310
-        while (answer := writer.do("put 500")) == "done":
-            rows += 500
-            assert rows < 1_000_000
-            if (answer := writer.do("commit")) != "done":
-                break
-        assert "full" in answer
-        assert "full" in writer.warnings[0]
-        assert writer.do("end", "commit") == "done"
-    run = open_run(writer.path)
-    assert run.ended is not None
-    assert run.rows >= rows
-    assert holds(writer.path, run.rows)
-
-
-def fill(folder: Path) -> None:
-    with (folder / "fill").open("wb", buffering=0) as file:
-        writing = iter(partial(file.write, bytes(4096)), 0)
-        with pytest.raises(OSError, match="No space left"):
-            deque(writing, maxlen=0)
-
-
-def test_a_real_disk_that_becomes_read_only(small_disk: Path, fallback: Path) -> None:
-    device = next(
-        Path(line.split()[0]).name
-        for line in Path("/proc/mounts").read_text().splitlines()
-        if str(small_disk) in line.split()
-    )
-    trigger = Path("/sys/fs/ext4") / device / "trigger_fs_error"
-    if not trigger.exists():
-        pytest.skip("this kernel cannot pretend that a disk has failed")
-    with child(small_disk, fallback=fallback) as writer:
-        writer.do(*GOOD)
-        trigger.write_text("1")
-        assert writer.do("put 20", "commit", "end") == "done"
-        writer.do("leave")
-    assert holds(writer.path, 330, fallback)
-    assert open_run(writer.path, fallback).ended is not None
