@@ -15,6 +15,7 @@ from hilcycler.protocol import Envelope, Violation
 from hilcycler.quantities import Hertz, Ohm, Second, Volt
 from hilcycler.records import CurrentRange as CurrentRange  # noqa: PLC0414  (re-exported: drivers name it)
 from hilcycler.records import Instrument, OffState
+from hilcycler.records import VoltageRange as VoltageRange  # noqa: PLC0414
 from hilcycler.steps import Step
 
 
@@ -39,7 +40,12 @@ class HostDeath:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one identified channel can do."""
+    """What one identified channel can do.
+
+    `voltage` is the window that a cell must stay in, signed. `voltage_gain` and `voltage_offset` hold
+    everywhere in it; `voltage_ranges` say it of each range, where there are several. `at_rest` says what
+    a rest is, in words: disconnected, or 0 A with the output on, and what its offset costs in charge.
+    """
 
     mode: Mode
     techniques: frozenset[type]
@@ -52,6 +58,15 @@ class Capabilities:
     host_death: HostDeath
     highest_frequency: Hertz = 0.0
     lowest_frequency: Hertz = 0.0
+    voltage_ranges: tuple[VoltageRange, ...] = ()
+    at_rest: str = "disconnected: nothing flows"
+
+    def voltage_range(self, window: tuple[Volt, Volt]) -> VoltageRange:
+        """The smallest range that holds `window`: what voltages are measured on within an envelope."""
+        most = max(map(abs, window))
+        whole = VoltageRange(0, max(map(abs, self.voltage)), self.voltage_gain, self.voltage_offset)
+        holding = [each for each in self.voltage_ranges if each.full_scale >= most]
+        return min(holding, key=lambda each: each.full_scale, default=whole)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,11 +102,22 @@ class CurrentRange:
 
 
 @dataclass(frozen=True, slots=True)
+class VoltageRange:
+    """One voltage range: its full scale (both signs), its accuracy as that of a CurrentRange."""
+
+    index: int
+    full_scale: Volt
+    gain: float
+    offset: Volt
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """Everything that is needed to understand the rest of the file.
 
-    `voltage_gain` (of the reading), `voltage_offset` and `current_ranges` are what the instrument
-    promises of its readings; `truth` is a twin's.
+    `voltage_gain` (of the reading) and `voltage_offset`, on the range that holds the envelope, and
+    `current_ranges` are what the instrument promises of its readings; `voltage_ranges` are all that it
+    has. `truth` is a twin's.
     """
 
     run: str
@@ -124,6 +135,7 @@ class RunStarted:
     voltage_gain: float = 0.0
     voltage_offset: Volt = 0.0
     current_ranges: tuple[CurrentRange, ...] = ()
+    voltage_ranges: tuple[VoltageRange, ...] = ()
     kind: Literal["run-started"] = "run-started"
 
 
