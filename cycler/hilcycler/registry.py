@@ -34,6 +34,17 @@ def twin(name: str) -> TwinFamily:
     return found
 
 
+def twin_family(model: str) -> TwinFamily:
+    """The twin family that can be `model`; RequestError with all models there are."""
+    known: list[str] = []
+    for name in names("twins"):
+        family = twin(name)
+        if model in family.models:
+            return family
+        known += family.models
+    raise RequestError(f"no simulated instrument named {model!r}; there are: {', '.join(known)}")
+
+
 def cells() -> list[CellCatalogue]:
     """Every installed catalogue of simulated cells."""
     return [_load("cells", name) for name in names("cells")]

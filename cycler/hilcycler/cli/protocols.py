@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from hilcycler import registry
 from hilcycler.cell import Cell
 from hilcycler.cli import app
 from hilcycler.cli.files import JSON
 from hilcycler.cli.output import inert, print_json, say, table
-from hilcycler.cli.simulate import family_of
 from hilcycler.language import (
     Document,
     FileError,
@@ -118,7 +118,7 @@ def _preflight(
 
 def _simulated_label(on: str, profile: str) -> Cell:
     model = "emstat4-hr" if on == "twin" else on
-    return family_of(model).make(TwinRequest(model, profile)).cell
+    return registry.twin_family(model).make(TwinRequest(model, profile)).cell
 
 
 experiments_app = typer.Typer(help="Ready experiments with their parameters.", invoke_without_command=True)

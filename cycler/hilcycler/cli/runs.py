@@ -17,7 +17,6 @@ from hilcycler.cli import app
 from hilcycler.cli.files import DATA, JSON, RUN, drawn, run_path
 from hilcycler.cli.output import inert, print_json, say
 from hilcycler.cli.progress import Progress
-from hilcycler.cli.simulate import family_of
 from hilcycler.cli.summary import TruthAtSpectra, summarise
 from hilcycler.cli.viewing import watched
 from hilcycler.cli.worker import beside
@@ -72,7 +71,7 @@ def demo(
     if link not in LINKS:
         raise RequestError(f"--link {link}: expected one of {', '.join(LINKS)}")
     text = DEMO.format(cycles=cycles)
-    family = family_of(DEMO_MODEL)
+    family = registry.twin_family(DEMO_MODEL)
     twin = family.make(TwinRequest(model=DEMO_MODEL, cell=cell, seed=seed))
     bound = loads(text, "demo").bind(twin.cell)
     folder = data_folder(data)

@@ -13,18 +13,7 @@ from hilcycler.cli.output import inert, print_json, say, table
 from hilcycler.errors import RequestError
 from hilcycler.links.loop import run
 from hilcycler.service.signals import on_ending
-from hilcycler.twin import Twin, TwinFamily, TwinRequest
-
-
-def family_of(model: str) -> TwinFamily:
-    """The twin family that can be `model`."""
-    known: list[str] = []
-    for name in registry.names("twins"):
-        family = registry.twin(name)
-        if model in family.models:
-            return family
-        known += family.models
-    raise RequestError(f"no simulated instrument named {model!r}; there are: {', '.join(known)}")
+from hilcycler.twin import Twin, TwinRequest
 
 
 @app.command()
@@ -42,7 +31,9 @@ def simulate(
     ] = None,
 ) -> None:
     """Serve a simulated instrument with a cell on it until Ctrl-C. Prints where it listens."""
-    twin = family_of(instrument).make(TwinRequest(model=instrument, cell=cell, seed=seed, pace=pace))
+    twin = registry.twin_family(instrument).make(
+        TwinRequest(model=instrument, cell=cell, seed=seed, pace=pace)
+    )
     run(_serve(twin, "pty" if tcp is None else f"tcp://127.0.0.1:{tcp}", instrument))
 
 
