@@ -22,7 +22,8 @@ _WIDEST: Final = 120.0  # s
 _BLOCK: Final = 2048
 _NUDGE: Final = 1e-5  # A/m2, for slopes
 _TRUSTED: Final = 5  # iterations without a bracket
-_PATIENCE: Final = 100
+_SLOW: Final = 15  # iterations before the bracket is halved as well
+_PATIENCE: Final = 120
 _CLOSE: Final = 1e-5  # of the current or of 1 A/m2; the error left is the square of it
 
 
@@ -172,17 +173,20 @@ class Marched:
         if self._imposed is not None:
             j = self._imposed(reach.times)
             return j, voltage(j), stores(j)
-        j, bracket = guess, None
+        j, low, high = guess, np.full_like(guess, -np.inf), np.full_like(guess, np.inf)
         for attempt in range(_PATIENCE):
             pair = np.array((j, j + _NUDGE))
             volts = voltage(pair)
             error, nudged = self._excess(pair, volts)
             better = j - error * _NUDGE / (nudged - error)
             if attempt >= _TRUSTED:
-                bracket = _narrowed(bracket, j, error)
-                better = _inside(bracket, better)
+                low, high = np.where(error <= 0.0, j, low), np.where(error >= 0.0, j, high)
+                better = _inside(low, high, better)
             share = (better - j) / _NUDGE
-            if (np.abs(better - j) <= _CLOSE * (np.abs(j) + 1.0)).all():
+            close = np.abs(better - j) <= _CLOSE * (np.abs(j) + 1.0)
+            if attempt >= _SLOW and attempt % 2:  # to and fro over a bend
+                better = np.where(close, better, _inside(low, high, np.full_like(j, np.nan)))
+            if close.all():
                 return better, volts[0] + share * (volts[1] - volts[0]), stores(better)
             j = better
         raise ArithmeticError(f"the current did not settle under {self.drive}: {j}")
@@ -197,14 +201,7 @@ class Marched:
                 return j + self._leak.current(volts) - applied
 
 
-def _narrowed(bracket: tuple[Floats, Floats] | None, j: Floats, error: Floats) -> tuple[Floats, Floats]:
-    """Where the current must lie, now that the condition has been looked at for `j`."""
-    low, high = bracket or (np.full_like(j, -np.inf), np.full_like(j, np.inf))
-    return np.where(error <= 0.0, j, low), np.where(error >= 0.0, j, high)
-
-
-def _inside(bracket: tuple[Floats, Floats], better: Floats) -> Floats:
-    """`better`, or the middle of the bracket where `better` lies outside."""
-    low, high = bracket
+def _inside(low: Floats, high: Floats, better: Floats) -> Floats:
+    """`better`, or the middle of the bracket, once there is one, where `better` lies outside or is NaN."""
     outside = ~((better >= low) & (better <= high)) & np.isfinite(low + high)
     return np.where(outside, 0.5 * (low + high), better)

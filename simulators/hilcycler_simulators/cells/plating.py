@@ -4,7 +4,8 @@ V = V_surface(q) - V_nucleation(q) + j R_b + R_SEI y_SEI + (2RT/F) [asinh(y/2 j0
 + V_salt, with q the lithium on the copper. A new copper electrode stands at some 2.5 V; the first
 charge forms its interphase, then lithium nucleates: a dip below the plateau that is over after
 some 0.05 mAh/cm2. Of what is plated a fraction, the cycle's efficiency, can be stripped; the rest
-is dead or bound. When the last of it is stripped the voltage runs up to the cut-off.
+is dead or bound. The last of it is patchy, so that stripping ends in a bend (`hilcycler_simulators.
+cells.copper`): there film and y of the copper stand for what flows where lithium is left.
 """
 # ruff: noqa: ARG002  (each answers the same questions, and not all need every argument)
 
@@ -20,22 +21,22 @@ import numpy as np
 from hilcycler_simulators.cells.ageing import STEADY, Age, Growth
 from hilcycler_simulators.cells.bank import Bank, Floats, Tap
 from hilcycler_simulators.cells.chemistry import Chemistry, Imposed
+from hilcycler_simulators.cells.copper import Copper
 from hilcycler_simulators.cells.drive import Drive, Potentiostat
 from hilcycler_simulators.cells.interfaces import MA_CM2, Electrolyte, Film, Metal, Transfer, areal, nearby
 from hilcycler_simulators.cells.kinetics import thermal_voltage
-from hilcycler_simulators.cells.nucleation import Transient
 
-_ACTIVE, _DEAD, _BOUND, _FORMATION, _COUNTER = 0, 1, 2, 3, 4
+_ACTIVE, _DEAD, _BOUND, _DISSOLVED, _FORMATION, _COUNTER = 0, 1, 2, 3, 4, 5
 _NAMES: Final = (
     "copper active",
     "copper dead",
     "copper SEI",
+    "copper dissolved",
     "formation",
     "counter active",
     "counter dead",
     "counter SEI",
 )
-_ONE_SIDED: Final = 0.2  # A/m2: nucleation is felt at more cathodic current than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +70,6 @@ class Efficiency:
 
 
 @dataclass(frozen=True, slots=True)
-class Copper:
-    """A bare substrate: the charge of its formation (C/m2) from `rest` volt down to 0, and nucleation.
-
-    The dip is `barrier` volt deep if nothing else moved; it opens over `opens` and closes over
-    `closes` C/m2 of lithium. `transient` is what a held voltage more cathodic than `onset` does to
-    bare copper; without it the filters alone answer.
-    """
-
-    formation: float
-    rest: float = 2.5
-    barrier: float = 0.015
-    opens: float = 72.0
-    closes: float = 1440.0
-    transient: Transient | None = None
-
-    def surface(self, left: Floats, bare: float) -> Floats:
-        """How far above bare copper, volt, the formation has left it; 0 once it is over."""
-        share = np.maximum(left, 0.0) / self.formation
-        above: Floats = (self.rest - bare) * share * share
-        return above
-
-    def nucleation(self, active: Floats, j: Floats) -> Floats:
-        """How far plating on so little lithium lies below the plateau."""
-        metal = np.maximum(active, 0.0)
-        dip = self.barrier * -np.expm1(-metal / self.opens) * np.exp(-metal / self.closes)
-        cathodic = np.maximum(-j, 0.0) ** 2
-        shown: Floats = dip * cathodic / (cathodic + _ONE_SIDED**2)
-        return shown
-
-
-@dataclass(frozen=True, slots=True)
 class Plating(Chemistry):
     """See the module. `film` is of both sides, `transfer` of each, `excess` the lithium in C/m2."""
 
@@ -112,7 +82,7 @@ class Plating(Chemistry):
     excess: float
 
     def fresh(self) -> Floats:
-        return np.zeros(7)
+        return np.zeros(len(_NAMES))
 
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
@@ -133,6 +103,9 @@ class Plating(Chemistry):
         after[..., _ACTIVE] += refilled - anodic
         after[..., _BOUND] += formed
         after[..., _FORMATION] += formed
+        beyond = np.maximum(self.copper.emptiest(self._unformed(after)) - after[..., _ACTIVE], 0.0)
+        after[..., _ACTIVE] += beyond
+        after[..., _DISSOLVED] -= beyond
         after[..., _COUNTER] -= cathodic
         after[..., _COUNTER:] += self.metal.plated(anodic)
         return after
@@ -141,22 +114,28 @@ class Plating(Chemistry):
         self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
     ) -> Floats:
         film, salt, transfer = tapped
-        kinetic = 2.0 * self.transfer.voltage(transfer, age.interface(self.life), temperature)
         active, counter = store[..., _ACTIVE], self.excess + store[..., _COUNTER]
-        bare = float(self.metal.exhaustion(np.array(0.0), temperature))
+        there = transfer
+        if self.copper.crowded(active):
+            crowding = self.copper.crowding(active)
+            there = np.where(transfer > 0.0, crowding * transfer, transfer)
+            film = np.where(film > 0.0, 0.5 * (1.0 + crowding) * film, film)
+        interface = age.interface(self.life)
         volts: Floats = (
-            self.copper.surface(self.copper.formation - store[..., _FORMATION], bare)
-            + self.metal.exhaustion(active, temperature)
+            self.copper.surface(self._unformed(store), temperature)
+            + self.copper.exhaustion(active, temperature)
             - self.copper.nucleation(active, transfer)
             - self.metal.exhaustion(counter, temperature)
             + self.electrolyte.voltage(j, salt, temperature)
             + film
-            + kinetic
+            + self.transfer.voltage(there, interface, temperature)
+            + self.transfer.voltage(transfer, interface, temperature)
         )
         return volts
 
     def gains(self, store: Floats, age: Age) -> Floats:
-        return np.array([-1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+        gained: Floats = -np.eye(len(_NAMES))[_ACTIVE]
+        return gained
 
     def imposed(self, drive: Drive, store: Floats, age: Age, temperature: float) -> Imposed | None:
         transient = self.copper.transient
@@ -171,7 +150,7 @@ class Plating(Chemistry):
         return None
 
     def ledger(self, store: Floats) -> dict[str, float]:
-        return {name: -float(store[at]) for at, name in enumerate(_NAMES[: _BOUND + 1])}
+        return {name: -float(store[at]) for at, name in enumerate(_NAMES[: _DISSOLVED + 1])}
 
     def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
         bulk = self.electrolyte.resistance * self.electrolyte.grown(temperature)
@@ -202,7 +181,13 @@ class Plating(Chemistry):
 
     def _new(self) -> Floats:
         """What there was before the first charge."""
-        return np.array([0.0, 0.0, 0.0, 0.0, self.excess, 0.0, 0.0])
+        new: Floats = self.excess * np.eye(len(_NAMES))[_COUNTER]
+        return new
+
+    def _unformed(self, store: Floats) -> Floats:
+        """The charge of formation still to come."""
+        left: Floats = self.copper.formation - store[..., _FORMATION]
+        return left
 
 
 @lru_cache(maxsize=64)

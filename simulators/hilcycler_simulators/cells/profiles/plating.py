@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from hilcycler import quantities
 from hilcycler.cell import Cell, Electrode
+from hilcycler_simulators.cells.copper import Copper
 from hilcycler_simulators.cells.interfaces import Metal
 from hilcycler_simulators.cells.nucleation import Transient
-from hilcycler_simulators.cells.plating import Copper, Efficiency, Plating
+from hilcycler_simulators.cells.plating import Efficiency, Plating
 from hilcycler_simulators.cells.profiles.parts import (
     BulkTable,
     FilmTable,
