@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hilcycler.errors import RequestError
 from hilcycler.quantities import Ampere, Coulomb, Kelvin, Volt
 from hilcycler.steps import (
     NEXT,
@@ -151,9 +152,33 @@ class Planned:
 Plan: TypeAlias = Generator[Planned, StepResult, None]
 
 
-def walk(protocol: Protocol) -> Plan:
+class Extensions:
+    """Cycles that people add to the repeat that is running: pairs of (in which cycle they asked, how many).
+
+    A walk that is given the same pairs from its beginning takes the same way, so a restart replays them.
+    """
+
+    def __init__(self, given: Iterable[tuple[int, int]] = ()) -> None:
+        self._given = list(given)
+        self.cycle: int | None = None  # the walk's, while it is inside a repeat that counts cycles
+
+    def add(self, cycles: int) -> int:
+        """Add to the repeat that is running; returns the cycle that it is in. RequestError outside of one."""
+        if cycles < 1:
+            raise RequestError(f"extend by {cycles} cycles: expected 1 or more")
+        if self.cycle is None:
+            raise RequestError("no repeat is running that could be extended")
+        self._given.append((self.cycle, cycles))
+        return self.cycle
+
+    def between(self, first: int, last: int) -> int:
+        """How many were asked for in the cycles from `first` to `last`."""
+        return sum(cycles for cycle, cycles in self._given if first <= cycle <= last)
+
+
+def walk(protocol: Protocol, extensions: Extensions | None = None) -> Plan:
     """The steps of `protocol` in order, following repeats and named exits."""
-    return _Walk(protocol).run()
+    return _Walk(protocol, extensions or Extensions()).run()
 
 
 def resume(make: Callable[[], Plan], results: Iterable[StepResult]) -> tuple[Plan, Planned | None]:
@@ -214,8 +239,9 @@ def _runs(inserts: tuple[Insert, ...], passes: int) -> int:
 class _Walk:
     """State of one walk: the cycle counter and the numbering of steps as written."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, extensions: Extensions) -> None:
         self._body = protocol.body
+        self._extensions = extensions
         self._cycle = 0
 
     def run(self) -> Plan:
@@ -236,14 +262,14 @@ class _Walk:
         self, node: Node, index: int, common: tuple[End, ...], number: int
     ) -> Generator[Planned, StepResult, str]:
         match node:
-            case Repeat():
-                leaf = not _holds_repeat(node.body)
+            case Repeat() if _holds_repeat(node.body):
                 for own in range(1, node.times + 1):
-                    self._cycle += leaf
                     then = yield from self._nodes(node.body, index, common, own)
                     if then != NEXT:
                         return NEXT if then == node.name else then
                 return NEXT
+            case Repeat():
+                return (yield from self._cycles(node, index, common))
             case Group():
                 then = yield from self._nodes(node.body, index, (*node.ends, *common), number)
                 return NEXT if then == node.name else then
@@ -256,6 +282,19 @@ class _Walk:
                 result = yield Planned(step, index, self._cycle)
                 ends = ends_of(step)
                 return NEXT if result.end is None else ends[result.end].then
+
+    def _cycles(
+        self, repeat: Repeat, index: int, common: tuple[End, ...]
+    ) -> Generator[Planned, StepResult, str]:
+        """A repeat that counts the cycles, with those that were added to it meanwhile."""
+        first, own, then = self._cycle + 1, 0, NEXT
+        while then == NEXT and own < repeat.times + self._extensions.between(first, self._cycle):
+            own += 1
+            self._cycle += 1
+            self._extensions.cycle = self._cycle
+            then = yield from self._nodes(repeat.body, index, common, own)
+        self._extensions.cycle = None
+        return NEXT if then == repeat.name else then
 
 
 def ends_of(step: Step) -> tuple[End, ...]:
@@ -307,6 +346,7 @@ __all__ = [
     "NEXT",
     "STOP",
     "Envelope",
+    "Extensions",
     "Group",
     "Insert",
     "Node",

@@ -6,29 +6,30 @@ The order of things is the safety of the cell:
 - *de-energise = command first*: the output is off, and read back, before anything is written;
 - every sample meets the envelope before anything else is done with it;
 - whatever goes wrong ends in a named state: the output OFF or OFF UNCONFIRMED, and a record of why.
+
+What people ask (`requests`) acts where the output is off: at once, or after the end of a step.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
-from typing import NoReturn, assert_never
+from collections.abc import Generator
+from dataclasses import replace
+from typing import NoReturn
 
-import numpy as np
-
-from hilcycler.channel import Channel, ConditionMet, EnvelopeCrossed, Impedance, Remark, Samples
-from hilcycler.clock import Clock, Stamp
-from hilcycler.engine.charge import Charge
-from hilcycler.engine.remainder import at_open_circuit, held_charge, most_charge, remainder, used_up
-from hilcycler.errors import CyclerError, JournalError
-from hilcycler.protocol import Envelope, Plan, Planned, Violation, ends_of
-from hilcycler.quantities import Coulomb, Second, Volt
+from hilcycler.channel import Channel
+from hilcycler.clock import Clock
+from hilcycler.engine.asked import PARKED, Boundary, Doing
+from hilcycler.engine.looking import ASIDE
+from hilcycler.engine.pieces import CutOff, Piece
+from hilcycler.engine.remainder import at_open_circuit, remainder, used_up
+from hilcycler.engine.switching_off import Ending, uninterrupted
+from hilcycler.engine.watching import Position, Watching
+from hilcycler.errors import CyclerError, JournalError, StepRefused
+from hilcycler.protocol import Envelope, Extensions, Plan, Planned, ends_of
 from hilcycler.records import (
     Event,
     Failed,
-    Gap,
-    ImpedancePoint,
     Note,
     OffState,
     OperatorAction,
@@ -36,57 +37,29 @@ from hilcycler.records import (
     Resumed,
     RunEnded,
     RunStarted,
-    SampleBlock,
-    Status,
     StepEnded,
     StepStarted,
-    Tripped,
 )
 from hilcycler.sink import Sink
-from hilcycler.steps import STOP, OperatorPause, Rest, StepResult
+from hilcycler.steps import STOP, OperatorPause, Step, StepResult
 
-OVERLOADS_TOLERATED = 2
-"""A reading beyond its range cannot be judged against a limit; this many in a row are put down to a
-range change or a transient, one more trips."""
-
-
-@dataclass(frozen=True, slots=True)
-class CutOff:
-    """The step during which an earlier process ended, as far as it was observed.
-
-    `blind` is how long nobody watched after that; the instrument may have gone on meanwhile. If the
-    step was itself a remainder, what its earlier pieces passed is `elapsed_before`, `charge_before`.
-    """
-
-    started: StepStarted
-    elapsed: Second
-    charge: Coulomb
-    last_voltage: Volt | None
-    blind: Second = 0.0
-    elapsed_before: Second = 0.0
-    charge_before: Coulomb = 0.0
+NOT_WATCHED = "this service was not running"
+ON_REQUEST = "switched off on request"
 
 
-@dataclass(slots=True)
-class Position:
-    """How far a run has come: what a resumed run starts from."""
-
-    step_count: int = 0
-    sequence: int = 0
-    test_time: Second = 0.0
-    open_circuit: Volt | None = None
-    cut_off: CutOff | None = None
+class LeftRunning(Exception):
+    """The run was left as it is: no end is written, and the instrument does what it does without a host."""
 
 
-class _Ending(Exception):
-    """The run is over: `outcome`, why, and what is known of the output if it was switched off."""
+class _Interrupted(Exception):
+    """Somebody asked while a step was under way; the output is off."""
 
-    def __init__(self, outcome: Outcome, reason: str, off: OffState | None = None) -> None:
-        super().__init__(reason)
-        self.outcome, self.reason, self.off = outcome, reason, off
+    def __init__(self, piece: Piece | None) -> None:
+        super().__init__()
+        self.piece = piece
 
 
-class Execution:
+class Execution(Watching):
     """Drives one plan on one channel, once."""
 
     def __init__(
@@ -101,35 +74,23 @@ class Execution:
         position: Position | None = None,
         first: Planned | None = None,
         opening: tuple[Event, ...] = (),
+        extensions: Extensions | None = None,
+        after_pause: tuple[Step, ...] = (),
+        started_within: Envelope | None = None,
     ) -> None:
         """`position` and `first` are given when a run goes on: where it stands, and its next step.
 
-        `opening` are events that a new run begins with, after its header: what was consented to.
+        `opening` are events that a run begins with, after its header, or goes on with: what was agreed to.
+        `extensions` are the plan's, `after_pause` what is measured again after a pause. `started_within`:
+        the limits that the step which was cut off was started with, if they have been tightened since.
         """
-        self._plan, self._channel, self._envelope = plan, channel, envelope
-        self._sink, self._clock, self._header = sink, clock, header
+        super().__init__(
+            channel, envelope, sink, clock=clock, position=position or Position(), extensions=extensions
+        )
         self._resumed = position is not None
-        self._at = position or Position()
-        self._first, self._opening = first, opening
-        self._overloads = 0
-        self.violation: Violation | None = None
-        self._task: asyncio.Task[RunEnded] | None = None
-        self._stop: OperatorAction | None = None
-        self._proceed = asyncio.Event()
-
-    # --- what people may ask while it runs --------------------------------------------------
-
-    def stop(self, actor: str, reason: str) -> None:
-        """End the run now: the output goes off, then the file says who asked and why."""
-        if self._stop is None:
-            self._stop = OperatorAction(actor, "stop", reason, self._stamp())
-            if self._task is not None:
-                self._task.cancel()
-
-    def proceed(self, actor: str) -> None:
-        """Go on from an operator pause."""
-        self._sink.put(OperatorAction(actor, "proceed", "", self._stamp()))
-        self._proceed.set()
+        self._plan, self._header = plan, header
+        self._first, self._opening, self._again = first, opening, after_pause
+        self._started_within = started_within or envelope
 
     # --- the run ----------------------------------------------------------------------------
 
@@ -137,7 +98,7 @@ class Execution:
         """Run to the end, whatever end that is. Returns the last record of the run.
 
         Raises JournalError only if the file cannot even say that the run ended; the output is off,
-        as far as that can be known, before anything is raised.
+        as far as that can be known, before anything is raised. LeftRunning if it was asked to `leave`.
         """
         self._task = asyncio.current_task()
         if self._stop is not None and self._task is not None:
@@ -147,212 +108,247 @@ class Execution:
         finally:
             self._plan.close()
             self._task = None
-        off = ending.off or await _uninterrupted(self._channel.safe)
+            self._set(Doing.OVER)
+        off = ending.off or await uninterrupted(self.channel.safe)
         ended = RunEnded(ending.outcome, ending.reason, off, self._stamp())
         self._sink.put(ended)
         await self._sink.commit()
         return ended
 
-    async def _guarded(self) -> _Ending:
+    async def _guarded(self) -> Ending:
         """Everything up to the ending; exceptions become endings once the output is off."""
         try:
             await self._open()
             await self._steps()
-        except _Ending as ending:
+        except Ending as ending:
             return ending
         except asyncio.CancelledError:
-            off = await _uninterrupted(self._channel.safe)
+            if self._leaving:
+                if self._task is not None:
+                    self._task.uncancel()
+                await self._sink.commit()
+                raise LeftRunning from None
+            off = await uninterrupted(self.channel.safe)
             if self._stop is None:
                 self._sink.put(Note("the process was told to end", self._stamp()))
                 self._sink.put(RunEnded(Outcome.STOPPED, "cancelled", off, self._stamp()))
                 raise
             if self._task is not None:
                 self._task.uncancel()
-            self._sink.put(self._stop)
-            return _Ending(Outcome.STOPPED, f"{self._stop.actor}: {self._stop.reason}", off)
-        except Exception as error:
-            off = await _uninterrupted(self._channel.safe)
-            failure = f"{type(error).__name__}: {error}" if not isinstance(error, CyclerError) else str(error)
-            if isinstance(error, JournalError):
-                return _Ending(Outcome.FAILED, failure, off)
-            self._sink.put(Failed(self._at.step_count, type(error).__name__, str(error), off, self._stamp()))
-            if not isinstance(error, CyclerError):
-                self._sink.put(RunEnded(Outcome.FAILED, failure, off, self._stamp()))
-                await self._sink.commit()
-                raise
-            return _Ending(Outcome.FAILED, failure, off)
+            return self._stopped(self._stop, off)
+        except Exception as error:  # noqa: BLE001  (whatever broke ends in a named state; ours is raised again)
+            return await self._failed(error)
+
+    def _stopped(self, action: OperatorAction, off: OffState) -> Ending:
+        self._sink.put(action)
+        return Ending(Outcome.STOPPED, f"{action.actor}: {action.reason}", off)
+
+    async def _failed(self, error: Exception) -> Ending:
+        off = await uninterrupted(self.channel.safe)
+        failure = f"{type(error).__name__}: {error}" if not isinstance(error, CyclerError) else str(error)
+        if isinstance(error, JournalError):
+            return Ending(Outcome.FAILED, failure, off)
+        self._sink.put(Failed(self._at.step_count, type(error).__name__, str(error), off, self._stamp()))
+        if not isinstance(error, CyclerError):
+            self._sink.put(RunEnded(Outcome.FAILED, failure, off, self._stamp()))
+            await self._sink.commit()
+            raise error
+        return Ending(Outcome.FAILED, failure, off)
 
     async def _open(self) -> None:
-        if self._resumed:
-            return
-        for each in (self._header, *self._opening):
-            self._sink.put(each)
-        await self._sink.commit()
+        told = self._opening if self._resumed else (self._header, *self._opening)
+        if told:
+            for each in told:
+                self._sink.put(each)
+            await self._sink.commit()
+        self._set(Doing.RUNNING)
 
     async def _steps(self) -> NoReturn:
         planned = self._first or _advance(self._plan, None)
+        await self._taken_up(planned)
         while planned is not None:
             result = await self._step(planned)
+            if self._at_boundary is not None and self._boundary.after(planned.step):
+                await self._halt(planned)
             ends = ends_of(planned.step)
             stopped_by = (
                 ends[result.end] if result.end is not None and ends[result.end].then == STOP else None
             )
-            planned = _advance(self._plan, result)
+            before, planned = planned.cycle, _advance(self._plan, result)
             if stopped_by is not None and planned is None:
-                raise _Ending(Outcome.COMPLETED, f"ended as the protocol asks: {stopped_by.condition.kind}")
-        raise _Ending(Outcome.COMPLETED, "protocol complete")
+                raise Ending(Outcome.COMPLETED, f"ended as the protocol asks: {stopped_by.condition.kind}")
+            if planned is not None and planned.cycle != before and self._boundary is Boundary.CYCLE:
+                await self._halt(planned)
+        raise Ending(Outcome.COMPLETED, "protocol complete")
+
+    # --- pauses -----------------------------------------------------------------------------
+
+    async def _taken_up(self, planned: Planned | None) -> None:
+        """A run that goes on after its process ended may be parked, or was just going on after a pause."""
+        if planned is None or not (self._at.parked or self._at.park or self._at.look_again):
+            return
+        off = await self._safe_for_a_pause()
+        if self._at.parked is not None:
+            await self._park(self._at.parked, off, planned, told=True)
+        elif self._at.park is not None:
+            if self._at.cut_off is not None:
+                self._at.cut_off = self._left_unseen(self._at.cut_off, NOT_WATCHED)
+            await self._park(self._at.park, off, planned)
+        else:
+            await self._look_again(planned)
+
+    async def _halt(self, planned: Planned) -> None:
+        """A pause or a stop that was to wait for this boundary."""
+        action, self._at_boundary = self._at_boundary, None
+        assert action is not None
+        off = await self._safe_for_a_pause()
+        if action.verb == "stop":
+            raise Ending(Outcome.STOPPED, f"{action.actor}: {action.reason}", off)
+        await self._park(action, off, planned)
+
+    async def _safe_for_a_pause(self) -> OffState:
+        off = await uninterrupted(self.channel.safe)
+        if off is not OffState.OFF:
+            raise Ending(Outcome.FAILED, f"to be paused, but the output is {off.value}", off)
+        return off
+
+    async def _park(
+        self, action: OperatorAction, off: OffState, planned: Planned, *, told: bool = False
+    ) -> None:
+        """The output is off: wait until somebody says to go on, then look at the cell again."""
+        await self._stand(action, off, told=told)
+        open_circuit = self._at.open_circuit
+        await self._look_again(planned)
+        self._at.open_circuit = open_circuit
+
+    async def _stand(self, action: OperatorAction, off: OffState, *, told: bool = False) -> None:
+        self._pausing = None
+        if not told:
+            detail = {**action.detail, "output": off.value}
+            self._sink.put(OperatorAction(action.actor, PARKED, action.reason, self._stamp(), detail))
+            await self._sink.commit()
+        await self._wait(Doing.PARKED)
+
+    async def _wait(self, how: Doing) -> None:
+        self._set(how)
+        await self._proceed.wait()
+        self._proceed.clear()
+        self._set(Doing.RUNNING)
+
+    async def _look_again(self, planned: Planned) -> None:
+        """Open circuit and impedance after a pause: beside the protocol, which is not told of them."""
+        ahead = list(self._again)
+        while ahead:
+            try:
+                await self._interruptible(Planned(ahead[0], ASIDE, planned.cycle), None)
+            except StepRefused as refused:
+                self._sink.put(Note(f"not measured again after the pause: {refused}", self._stamp()))
+            except _Interrupted as interrupted:
+                if self._pausing is not None:
+                    await self._stand(self._pausing, OffState.OFF)
+                    ahead = list(self._again)
+                    continue
+                self._skipped(interrupted.piece, None)
+            ahead.pop(0)
+
+    # --- a step -----------------------------------------------------------------------------
 
     async def _step(self, planned: Planned) -> StepResult:
+        """One step of the plan, in as many pieces as people make of it."""
         cut_off, self._at.cut_off = self._at.cut_off, None
+        while True:
+            try:
+                return await self._interruptible(planned, cut_off)
+            except _Interrupted as interrupted:
+                piece = interrupted.piece
+            if piece is not None:
+                cut_off = self._left_unseen(piece.cut_off(self._stamp().monotonic), ON_REQUEST)
+            elif cut_off is not None and not cut_off.off:
+                cut_off = self._left_unseen(cut_off, ON_REQUEST)
+            if self._skipping is not None:
+                return self._skipped(piece, cut_off)
+            if self._pausing is not None:
+                await self._park(self._pausing, OffState.OFF, planned)
+
+    async def _interruptible(self, planned: Planned, cut_off: CutOff | None) -> StepResult:
+        self._piece = None
+        if self._pausing is not None:  # asked for between two steps
+            await self._safe_for_a_pause()
+            raise _Interrupted(None)
+        self._may_interrupt = True
+        try:
+            return await self._pieced(planned, cut_off)
+        except asyncio.CancelledError:
+            if not self._to_be_interrupted:
+                raise
+            if self._task is not None:
+                self._task.uncancel()
+                if self._task.cancelling():  # the process is told to end as well
+                    raise
+            self._may_interrupt = False
+            await self._safe_for_a_pause()
+            raise _Interrupted(self._piece) from None
+        finally:
+            self._may_interrupt = False
+
+    def _skipped(self, piece: Piece | None, cut_off: CutOff | None) -> StepResult:
+        action, self._skipping = self._skipping, None
+        assert action is not None
+        self._sink.put(action)
+        if piece is not None:
+            result = piece.result(None, piece.elapsed, partial=True)
+        else:
+            elapsed, charge = (0.0, 0.0) if cut_off is None else cut_off.observed
+            result = StepResult(None, elapsed, charge, None, None, partial=True)
+        self._sink.put(StepEnded(self._at.step_count, result, self._at.test_time, self._stamp()))
+        return result
+
+    async def _pieced(self, planned: Planned, cut_off: CutOff | None) -> StepResult:
+        """The step, or what is left of it: adopted where it still runs, else begun."""
         step = at_open_circuit(planned.step, self._at.open_circuit)
-        adopted = False
+        if cut_off is not None and not cut_off.off:
+            if await self._adopted(cut_off):
+                return await self._watch(planned)
+            unseen = cut_off.most_unseen(self.channel.capabilities.host_death, self._started_within)
+            cut_off = replace(cut_off, unseen=cut_off.unseen + unseen)
         if cut_off is not None:
-            adopted = await self._channel.adopt(cut_off.started.step, self._envelope)
-            unseen = self._declare_gap(cut_off, adopted=adopted)
-            if not adopted:
-                # Taken as passed in full: to plate a little less is better than too much.
-                elapsed = cut_off.elapsed_before + cut_off.elapsed + cut_off.blind
-                charge = abs(cut_off.charge_before + cut_off.charge) + unseen
-                end = used_up(step, elapsed, charge)
-                if end is not None:
-                    return self._ended_unseen(cut_off, end)
-                step = remainder(step, elapsed, charge)
-        if not adopted and not isinstance(step, OperatorPause):
-            self._channel.check(step, self._envelope)
-        if not adopted:
-            self._at.step_count += 1
-            self._sink.put(
-                StepStarted(
-                    step_count=self._at.step_count,
-                    step_index=planned.index,
-                    cycle=planned.cycle,
-                    step=step,
-                    test_time=self._at.test_time,
-                    stamp=self._stamp(),
-                    continues=None if cut_off is None else cut_off.started.step_count,
-                )
-            )
-            await self._sink.commit()
+            end = used_up(step, *cut_off.passed)
+            if end is not None:
+                return self._ended_unseen(cut_off, end)
+            step = remainder(step, *cut_off.passed)
+        return await self._begin(planned, step, cut_off)
+
+    async def _begin(self, planned: Planned, step: Step, cut_off: CutOff | None) -> StepResult:
+        if not isinstance(step, OperatorPause):
+            self.channel.check(step, self.envelope)
+        self._at.step_count += 1
+        started = StepStarted(
+            step_count=self._at.step_count,
+            step_index=planned.index,
+            cycle=planned.cycle,
+            step=step,
+            test_time=self._at.test_time,
+            stamp=self._stamp(),
+            continues=None if cut_off is None else cut_off.started.step_count,
+        )
+        self._sink.put(started)
+        self._piece = Piece(started, self._at.test_time, started.stamp.monotonic, cut_off)
+        await self._sink.commit()
         if isinstance(step, OperatorPause):
-            await self._proceed.wait()
-            self._proceed.clear()
-            result = StepResult(end=None, elapsed=0.0, charge=0.0, last_voltage=None, last_current=None)
-        else:
-            if not adopted:
-                await self._channel.start(step, self._envelope)
-            result = await self._watch(planned, cut_off, adopted=adopted)
-        self._sink.put(StepEnded(self._at.step_count, result, self._at.test_time, self._stamp()))
-        return result
+            await self._wait(Doing.WAITING)
+            return self._end_step(self._piece.result(None, 0.0))
+        await self.channel.start(step, self.envelope)
+        return await self._watch(planned)
 
-    async def _watch(self, planned: Planned, cut_off: CutOff | None, *, adopted: bool) -> StepResult:
-        """Take what the running step measures until it ends."""
-        charge = Charge()
-        base = self._at.test_time
-        if cut_off is not None and adopted:
+    async def _adopted(self, cut_off: CutOff) -> bool:
+        """Whether the instrument still runs it. What was not seen is declared either way."""
+        adopted = await self.channel.adopt(cut_off.started.step, self._started_within)
+        self._sink.put(Resumed(self._at.step_count, adopted, NOT_WATCHED, self._stamp()))
+        self._declare_gap(cut_off, NOT_WATCHED, self._started_within)
+        if adopted:
             base = cut_off.started.test_time
-            charge.resume(cut_off.elapsed, cut_off.charge)
-        last_voltage: Volt | None = cut_off.last_voltage if cut_off is not None else None
-        async for measured in self._channel.records():
-            match measured:
-                case Samples():
-                    voltage, current = measured.columns["voltage"], measured.columns["current"]
-                    violation = self._judge(measured)
-                    charge.add(measured.columns["step_time"], current)
-                    if violation is None and not abs(charge.total) <= self._envelope.charge:
-                        limit = self._envelope.charge
-                        violation = Violation("charge", charge.total, -limit, limit)
-                    if violation is not None:
-                        off = await _uninterrupted(self._channel.safe)
-                        self._take(measured, planned, base)
-                        self._trip(violation, "host", off)
-                    self._take(measured, planned, base)
-                    last_voltage = float(voltage[-1])
-                    self._at.test_time = base + float(measured.columns["step_time"][-1])
-                case Impedance():
-                    self._at.test_time = base + measured.step_time
-                    self._sink.put(_point(measured, self._at.step_count, base))
-                case Remark(text):
-                    self._sink.put(Note(text, self._stamp()))
-                case ConditionMet(end, elapsed):
-                    if isinstance(planned.step, Rest):
-                        self._at.open_circuit = last_voltage
-                    self._at.test_time = base + elapsed + self._channel.capabilities.turnaround
-                    before = _before(cut_off, adopted=adopted)
-                    return StepResult(
-                        end=end,
-                        elapsed=before[0] + elapsed,
-                        charge=before[1] + charge.finish(elapsed),
-                        last_voltage=last_voltage,
-                        last_current=charge.last_current,
-                        partial=cut_off is not None,
-                    )
-                case EnvelopeCrossed(violation, elapsed):
-                    off = await _uninterrupted(self._channel.safe)
-                    self._at.test_time = base + elapsed
-                    self._trip(violation, "instrument", off)
-                case _:
-                    assert_never(measured)
-        raise CyclerError("the instrument's records ended without saying how the step ended")
-
-    def _judge(self, samples: Samples) -> Violation | None:
-        """Say whether samples are inside, and can be judged at all: the first thing done with them."""
-        violation = self._envelope.first_violation(samples.columns["voltage"], samples.columns["current"])
-        overloaded = (samples.columns["status"] & Status.OVERLOAD) != 0
-        if violation is not None or not overloaded.any():
-            self._overloads = 0
-            return violation
-        for at, bad in enumerate(overloaded):
-            self._overloads = self._overloads + 1 if bad else 0
-            if self._overloads > OVERLOADS_TOLERATED:
-                value = float(samples.columns["current"][at])
-                return Violation("overloaded reading of current", value, *self._envelope.current)
-        return None
-
-    def _take(self, samples: Samples, planned: Planned, base: Second) -> None:
-        columns = {name: column for name, column in samples.columns.items() if name != "step_time"}
-        columns["test_time"] = np.asarray(samples.columns["step_time"], dtype=np.float64) + base
-        self._sink.put(
-            SampleBlock(self._at.sequence, self._at.step_count, planned.index, planned.cycle, columns)
-        )
-        self._at.sequence += len(samples)
-
-    def _trip(self, violation: Violation, seen_by: str, off: OffState) -> NoReturn:
-        self.violation = violation
-        self._sink.put(
-            Tripped(
-                step_count=self._at.step_count,
-                violation=violation,
-                seen_by="instrument" if seen_by == "instrument" else "host",
-                off=off,
-                stamp=self._stamp(),
-            )
-        )
-        raise _Ending(Outcome.TRIPPED, f"safety limit: {violation}", off)
-
-    def _declare_gap(self, cut_off: CutOff, *, adopted: bool) -> Coulomb:
-        """Say what was not seen; returns the most charge that can have passed unseen."""
-        since = cut_off.started.test_time + cut_off.elapsed
-        until = since + cut_off.blind
-        if self._channel.capabilities.host_death.holds_for_ever:
-            most = max(abs(each) for each in self._envelope.current)
-            unseen = held_charge(cut_off.started.step, most, cut_off.blind)
-        else:
-            unseen = most_charge(cut_off.started.step, cut_off.elapsed, cut_off.charge, cut_off.blind)
-            unseen = min(unseen, self._envelope.charge)
-        reason = "this service was not running"
-        self._sink.put(Resumed(self._at.step_count, adopted, reason, self._stamp()))
-        self._sink.put(Gap(self._at.step_count, since, until, unseen, reason, self._stamp()))
-        return unseen
-
-    def _ended_unseen(self, cut_off: CutOff, end: int) -> StepResult:
-        """The instrument has run the step to its own end while nobody watched."""
-        elapsed, charge = _before(cut_off, adopted=False)
-        result = StepResult(end, elapsed, charge, cut_off.last_voltage, None, partial=True)
-        self._sink.put(StepEnded(self._at.step_count, result, self._at.test_time, self._stamp()))
-        return result
-
-    def _stamp(self) -> Stamp:
-        return self._clock.stamp(self._at.test_time)
+            self._piece = Piece(cut_off.started, base, self._stamp().monotonic, cut_off, adopted=True)
+        return adopted
 
 
 def _advance(plan: Generator[Planned, StepResult, None], result: StepResult | None) -> Planned | None:
@@ -360,38 +356,3 @@ def _advance(plan: Generator[Planned, StepResult, None], result: StepResult | No
         return next(plan) if result is None else plan.send(result)
     except StopIteration:
         return None
-
-
-def _before(cut_off: CutOff | None, *, adopted: bool) -> tuple[Second, Coulomb]:
-    """Time and charge of this step that were observed before what is being watched now."""
-    if cut_off is None:
-        return 0.0, 0.0
-    if adopted:
-        return cut_off.elapsed_before, cut_off.charge_before
-    return cut_off.elapsed_before + cut_off.elapsed, cut_off.charge_before + cut_off.charge
-
-
-def _point(measured: Impedance, step_count: int, base: Second) -> ImpedancePoint:
-    return ImpedancePoint(
-        step_count=step_count,
-        test_time=base + measured.step_time,
-        frequency=measured.frequency,
-        real=measured.real,
-        imaginary=measured.imaginary,
-        current_range=measured.current_range,
-        voltage_range=measured.voltage_range,
-        status=measured.status,
-    )
-
-
-async def _uninterrupted(safe: Callable[[], Awaitable[OffState]]) -> OffState:
-    """Switch off to the end, however often somebody asks us to hurry; bounded by `safe` itself."""
-    switching = asyncio.ensure_future(safe())
-    while not switching.done():
-        try:
-            await asyncio.shield(switching)
-        except asyncio.CancelledError:
-            continue
-        except Exception:  # noqa: BLE001  (a driver that raises here is wrong, and the output unknown)
-            break
-    return OffState.UNCONFIRMED if switching.exception() is not None else switching.result()

@@ -13,7 +13,7 @@ from hilcycler.journal.chain import Link
 from hilcycler.journal.damage import understanding
 from hilcycler.journal.reading import Run, open_run
 from hilcycler.quantities import Ampere, Coulomb, Second, Volt
-from hilcycler.records import RunStarted, StepEnded, StepStarted, Tripped, from_json
+from hilcycler.records import Failed, OperatorAction, RunStarted, StepEnded, StepStarted, Tripped, from_json
 from hilcycler.steps import StepResult
 
 
@@ -22,7 +22,8 @@ class CutOff:
     """A step that started and did not end, as far as its samples tell.
 
     `elapsed` is the step time of the last sample; `charge` (signed) the trapezoids over the samples,
-    with the first sample's current before it.
+    with the first sample's current before it. `blind` and `unseen`: how long the gap lasted that was
+    declared after it, and the most charge that may have passed in it.
     """
 
     started: StepStarted
@@ -30,6 +31,8 @@ class CutOff:
     charge: Coulomb = 0.0
     last_voltage: Volt | None = None
     last_current: Ampere | None = None
+    blind: Second = 0.0
+    unseen: Coulomb = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,9 @@ class ResumeState:
     `results`: of all finished steps, in order, for `protocol.resume`. `cut_off`: the steps started
     since the last finished one, in order: usually one or none, more if remainders were cut off too.
     `open_circuit`: the last voltage at rest. `last_utc` and `last_monotonic`: when the last event was
-    written. `tripped`: the trip since the run was last resumed, if there was one.
+    written. `tripped`: the trip since the run was last resumed, if there was one; `failed` likewise.
+    `actions`: what people asked. `looking_again`: what is measured after a pause had begun, and its end,
+    or that of the pause, is not to be seen in the protocol's steps.
     """
 
     header: RunStarted
@@ -52,6 +57,9 @@ class ResumeState:
     last_utc: Second
     last_monotonic: Second
     tripped: Tripped | None
+    failed: Failed | None = None
+    actions: tuple[OperatorAction, ...] = ()
+    looking_again: bool = False
 
 
 def resume_state(path: Path, fallback: Path | None = None) -> ResumeState:
@@ -66,7 +74,7 @@ def resume_state(path: Path, fallback: Path | None = None) -> ResumeState:
     return ResumeState(
         header=run.header,
         results=tuple(told.results),
-        cut_off=tuple(_cut_off(run, link) for link in told.unfinished),
+        cut_off=tuple(_cut_off(run, link, told.gaps) for link in told.unfinished),
         open_circuit=told.open_circuit,
         next_sequence=run.rows,
         next_step_count=told.step_count + 1,
@@ -74,6 +82,9 @@ def resume_state(path: Path, fallback: Path | None = None) -> ResumeState:
         last_utc=told.stamp["utc"],
         last_monotonic=told.stamp["monotonic"],
         tripped=told.tripped,
+        failed=told.failed,
+        actions=tuple(told.actions),
+        looking_again=told.looking_again,
     )
 
 
@@ -88,7 +99,11 @@ class _Told:
         self.test_time: Second = 0.0
         self.stamp: dict[str, float] = {"utc": 0.0, "monotonic": 0.0}
         self.tripped: Tripped | None = None
-        self._resting = False
+        self.failed: Failed | None = None
+        self.actions: list[OperatorAction] = []
+        self.looking_again = False
+        self.gaps: dict[int, tuple[Second, Coulomb]] = {}  # after pieces, by their step count
+        self._resting = self._aside = self._adopted = False
 
     def take(self, link: Link) -> None:
         record = json.loads(link.record)
@@ -96,9 +111,15 @@ class _Told:
         self.test_time = max(self.test_time, float(record.get("test_time", 0.0)))
         match link.kind:
             case "step-started":
-                self.unfinished.append(link)
                 self.step_count = max(self.step_count, record["step_count"])
-                self._resting = record["step"]["kind"] == "rest"
+                self._aside = record["step_index"] == 0
+                self._adopted = False
+                if not self._aside:
+                    self.unfinished.append(link)
+                    self.looking_again = False
+                    self._resting = record["step"]["kind"] == "rest"
+            case "step-ended" if self._aside:
+                pass
             case "step-ended":
                 ended = from_json(link.record)
                 assert isinstance(ended, StepEnded)
@@ -109,19 +130,35 @@ class _Told:
             case "tripped":
                 tripped = from_json(link.record)
                 self.tripped = tripped if isinstance(tripped, Tripped) else None
+            case "failed":
+                failed = from_json(link.record)
+                self.failed = failed if isinstance(failed, Failed) else None
             case "resumed":
-                self.tripped = None
+                self.tripped = self.failed = None
+                self._adopted = record["adopted"]
+            case "gap" if not self._adopted and not self._aside:
+                blind, unseen = self.gaps.get(record["step_count"], (0.0, 0.0))
+                blind += float(record["until"]) - float(record["since"])
+                self.gaps[record["step_count"]] = (blind, unseen + float(record["charge_bound"]))
+            case "operator-action":
+                action = from_json(link.record)
+                assert isinstance(action, OperatorAction)
+                self.actions.append(action)
+                self.looking_again = action.verb == "resume" or (
+                    self.looking_again and action.verb != "parked"
+                )
             case _:
                 pass
 
 
-def _cut_off(run: Run, link: Link) -> CutOff:
+def _cut_off(run: Run, link: Link, gaps: dict[int, tuple[Second, Coulomb]]) -> CutOff:
     started = from_json(link.record)
     assert isinstance(started, StepStarted)
+    blind, unseen = gaps.get(started.step_count, (0.0, 0.0))
     columns = run.columns(("test_time", "voltage", "current", "step_count"), t0=started.test_time)
     mine = columns["step_count"] == started.step_count
     if not mine.any():
-        return CutOff(started)
+        return CutOff(started, blind=blind, unseen=unseen)
     time = columns["test_time"][mine] - started.test_time
     current = columns["current"][mine]
     return CutOff(
@@ -130,4 +167,6 @@ def _cut_off(run: Run, link: Link) -> CutOff:
         charge=float(np.trapezoid(current, time) + current[0] * time[0]),
         last_voltage=float(columns["voltage"][mine][-1]),
         last_current=float(current[-1]),
+        blind=blind,
+        unseen=unseen,
     )
