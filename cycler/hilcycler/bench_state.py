@@ -1,4 +1,4 @@
-"""What outlives every run: which channels are latched after a trip, and who reset them and why.
+"""What outlives every run: latches and who reset them, what was asked of the service, what waits to be run.
 
 A small hash-chained SQLite file in the data folder. A channel whose last entry is a latch stays
 latched, across restarts, until a named person resets it with a reason.
@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -71,7 +71,56 @@ class Refused:
     kind: Literal["refused"] = "refused"
 
 
-Entry: TypeAlias = Latched | Reset | Refused
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody asked the service for something, and what became of it.
+
+    `key` is the request's own: sent twice, it is answered alike and done once. `run` is the one that was
+    meant, `expected` the state that whoever asked had seen.
+    """
+
+    channel: str
+    verb: str
+    actor: str
+    reason: str
+    key: str
+    run: str
+    expected: str
+    done: bool
+    answer: str
+    utc: Second
+    detail: dict[str, str] = field(default_factory=dict)
+    kind: Literal["asked"] = "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A run waits for its channel. `request` is what is to be run, as it was asked for."""
+
+    channel: str
+    run: str
+    actor: str
+    reason: str
+    key: str
+    request: dict[str, Any]
+    utc: Second
+    kind: Literal["queued"] = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A run that was queued is over, or will never begin: it has left its channel."""
+
+    channel: str
+    run: str
+    outcome: str
+    reason: str
+    utc: Second
+    kind: Literal["over"] = "over"
+
+
+Entry: TypeAlias = Latched | Reset | Refused | Asked | Queued | Over
+_KINDS: Final = {"reset": Reset, "refused": Refused, "asked": Asked, "queued": Queued, "over": Over}
 
 
 class BenchState:
@@ -104,23 +153,51 @@ class BenchState:
         """The trip that `channel` is latched by, if it is."""
         last = None
         for entry in self.entries():
-            if entry.channel == channel and not isinstance(entry, Refused):
+            if entry.channel == channel and isinstance(entry, Latched | Reset):
                 last = entry
         return last if isinstance(last, Latched) else None
 
     def entries(self) -> list[Entry]:
-        """Everything that happened to the latches, oldest first, each proved by the chain."""
+        """Everything that happened, oldest first, each proved by the chain."""
         if not self.path.exists():
             return []
         with self._connection("reading") as connection:
             return [entry for entry, _ in self._chain(connection)]
 
+    def since(self, number: int, most: int = 1000) -> list[tuple[int, Entry]]:
+        """Entries from `number` on, with their numbers, at most `most`; each proved against the one before."""
+        if not self.path.exists():
+            return []
+        with self._connection("reading") as connection:
+            before = connection.execute("SELECT hash FROM entry WHERE number = ?", (number - 1,)).fetchone()
+            head = _START if before is None else before[0]
+            found = []
+            rows = connection.execute(
+                "SELECT number, record, hash FROM entry WHERE number >= ? ORDER BY number LIMIT ?",
+                (number, most),
+            )
+            for expected, (at, record, proof) in enumerate(rows, start=number):
+                if at != expected or _hash(head, at, record) != proof:
+                    raise JournalError(f"{self.path}: entry {expected} is damaged or missing")
+                head = proof
+                found.append((at, _entry(json.loads(record))))
+            return found
+
+    def append(self, entry: Entry) -> None:
+        """Add `entry`; on disk when this returns."""
+        self._append(entry)
+
     def _append(self, entry: Entry) -> None:
+        """What is there is proved by its head alone; the whole chain by whoever reads it."""
         with self._connection("writing") as connection:
             connection.execute("BEGIN IMMEDIATE")
-            number, head = 0, _START
-            for number, (_, head) in enumerate(self._chain(connection), start=1):  # noqa: B007
-                pass
+            last = connection.execute(
+                "SELECT number, hash FROM entry ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+            kept = connection.execute("SELECT hash FROM head").fetchone()
+            number, head = (0, _START) if last is None else (last[0] + 1, last[1])
+            if head != (_START if kept is None else kept[0]):
+                raise JournalError(f"{self.path}: the last entries are damaged or missing")
             record = json.dumps(_plain(entry))
             head = _hash(head, number, record)
             connection.execute("INSERT INTO entry VALUES (?, ?, ?)", (number, record, head))
@@ -184,11 +261,9 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 
 def _entry(plain: dict[str, Any]) -> Entry:
-    match plain["kind"]:
-        case "reset":
-            return Reset(**plain)
-        case "refused":
-            return Refused(**plain)
+    if plain["kind"] != "latched":
+        entry: Entry = _KINDS[plain["kind"]](**plain)
+        return entry
     violation = plain.pop("violation")
     limits = {key: float(violation[key]) for key in ("value", "lowest", "highest")}
     return Latched(violation=Violation(quantity=violation["quantity"], **limits), **plain)
