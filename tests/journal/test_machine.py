@@ -17,6 +17,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from memory import in_memory
 from run_stories import RUN, count
 
 from hilcycler.clock import Stamp
@@ -26,7 +27,6 @@ from hilcycler.journal.names import run_path
 from hilcycler.records import Note, OffState, Outcome, Record, RunEnded, SampleBlock, to_json
 
 SECTOR = 512
-MEMORY = Path("/dev/shm")
 
 
 class RunFileMachine(RuleBasedStateMachine):
@@ -34,7 +34,7 @@ class RunFileMachine(RuleBasedStateMachine):
 
     @initialize(inline_rows=st.sampled_from((1, 40, 300, 5000)), fold_every=st.sampled_from((1, 3, 256)))
     def begin(self, inline_rows: int, fold_every: int) -> None:
-        self.root = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        self.root = Path(tempfile.mkdtemp(dir=in_memory()))
         self.settings = Settings(
             inline=True, inline_rows=inline_rows, disk=DiskPolicy(reserve=0, fold_every=fold_every)
         )

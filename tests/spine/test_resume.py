@@ -51,14 +51,12 @@ class Host:
         process = context.Process(target=on_port, args=(*self._arguments, there))
         process.start()
         there.close()
-        await asyncio.to_thread(process.join, seconds)
-        ended = process.exitcode is not None
-        if not ended:
+        if not await over(process.sentinel, seconds):
             process.kill()
-            await asyncio.to_thread(process.join)
+        process.join()
         self._hear(here)
         assert process.exitcode in {0, -9}, f"the host failed by itself: {process.exitcode}"
-        return ended
+        return process.exitcode == 0
 
     def _hear(self, here: Connection) -> None:
         try:
@@ -70,6 +68,25 @@ class Host:
                         self.promised = promised
         except EOFError:
             pass
+
+
+async def over(sentinel: int, seconds: float) -> bool:
+    """Whether the process behind `sentinel` ends within `seconds`.
+
+    Asked on the loop: two threads that ask for children at once may rob each other of the answer.
+    """
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sentinel, ended.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await ended.wait()
+    except TimeoutError:
+        return False
+    else:
+        return True
+    finally:
+        loop.remove_reader(sentinel)
 
 
 async def bench(seed: int, folder: Path) -> None:
