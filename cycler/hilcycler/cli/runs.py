@@ -36,6 +36,10 @@ from hilcycler.service.foreground import Order, Performed
 from hilcycler.sink import Sink
 from hilcycler.twin import Twin, TwinRequest
 
+ACCEPT = Annotated[
+    list[str] | None,
+    typer.Option(help=f"A danger you agree to: {HOLDS_FOR_EVER} (what happens when this computer dies)."),
+]
 LINKS = {"pty": "pty", "tcp": "tcp://127.0.0.1:0", "memory": ""}
 DEMO_MODEL = "emstat4-hr"
 DEMO = """\
@@ -126,6 +130,7 @@ async def _on_twin(
             folder=folder,
             simulated=True,
             truth=twin.truth,
+            listens=True,
         )
         return await shown(order, quiet=quiet, view=view, also=truth)
 
@@ -141,17 +146,14 @@ def run_protocol(
         Path | None, typer.Option(help="File that describes the cell; default: the protocol's own.")
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Name of the channel; default: the port.")] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(help=f"A danger you agree to: {HOLDS_FOR_EVER} (what happens when this computer dies)."),
-    ] = None,
+    accept: ACCEPT = None,
     check_cell: Annotated[
         bool,
         typer.Option(
             "--check-cell/--no-check-cell",
             help="Before the start, see by a rest and two small pulses that it is the cell that was meant.",
         ),
-    ] = False,
+    ] = True,
     foreground: Annotated[  # noqa: ARG001  (said for the day when a service can be asked instead)
         bool, typer.Option("--foreground", help="Run in this process (the only way so far).")
     ] = True,
@@ -160,9 +162,6 @@ def run_protocol(
     as_json: JSON = False,
 ) -> None:
     """Run a protocol on an instrument. Ctrl-C ends the run with the cell off."""
-    unknown = set(accept or ()) - {HOLDS_FOR_EVER}
-    if unknown:
-        raise RequestError(f"--accept {', '.join(sorted(unknown))}: expected {HOLDS_FOR_EVER}")
     document = load(protocol)
     described = load_cell(cell) if cell is not None else document.cell
     if described is None:
@@ -177,9 +176,10 @@ def run_protocol(
         connect=connect(port, family.serial),
         channel=channel or port,
         folder=data_folder(data),
-        accepts=frozenset(accept or ()),
+        accepts=_accepted(accept),
         announce=None if as_json else say,
         check_cell=check_cell,
+        listens=True,
     )
     finish(run_loop(shown(order, quiet=as_json, view=view)), as_json=as_json)
 
@@ -190,6 +190,7 @@ def resume(
     port: Annotated[
         str, typer.Option(help="Where the instrument is: /dev/ttyACM0, COM3 or tcp://HOST:PORT.")
     ],
+    accept: ACCEPT = None,
     data: DATA = None,
     as_json: JSON = False,
 ) -> None:
@@ -206,8 +207,18 @@ def resume(
         channel=header.channel or port,
         folder=path.parent,
         simulated=header.instrument.simulated,
+        accepts=_accepted(accept),
+        announce=None if as_json else say,
+        listens=True,
     )
     finish(run_loop(shown(order, quiet=as_json, interrupted=path)), as_json=as_json)
+
+
+def _accepted(accept: list[str] | None) -> frozenset[str]:
+    unknown = set(accept or ()) - {HOLDS_FOR_EVER}
+    if unknown:
+        raise RequestError(f"--accept {', '.join(sorted(unknown))}: expected {HOLDS_FOR_EVER}")
+    return frozenset(accept or ())
 
 
 @app.command()

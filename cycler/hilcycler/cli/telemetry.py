@@ -8,19 +8,22 @@ import sys
 from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hilcycler.cli import app
 from hilcycler.cli.files import DATA, JSON, run_path
-from hilcycler.cli.output import inert, table
+from hilcycler.cli.output import inert, print_json, say, table
 from hilcycler.errors import RequestError
 from hilcycler.service.folder import data_folder
 from hilcycler.service.signals import on_ending
 from hilcycler.telemetry.allowed import allowed
 from hilcycler.telemetry.broker import Broker
 from hilcycler.telemetry.topics import Topics
+
+if TYPE_CHECKING:
+    from hilcycler.telemetry.desk import Commands
 
 BROKER = Annotated[str, typer.Option("--broker", help="mqtts://HOST[:PORT], or mqtt:// on this machine.")]
 USER = Annotated[str | None, typer.Option("--user", help="User name at the broker.")]
@@ -72,17 +75,25 @@ def publish(
     home_assistant: Annotated[
         str | None, typer.Option("--home-assistant", help="Discovery prefix, mostly `homeassistant`.")
     ] = None,
+    commands_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take pause, stop and safe from whoever signs with the key in this file; see docs."
+        ),
+    ] = None,
 ) -> None:
     """Tell the lab, by MQTT, what the runs of this bench do. Reads the run files only; ends with Ctrl-C."""
     from hilcycler.telemetry.publisher import Publisher, Settings
 
+    folder = data_folder(data)
     settings = Settings(
-        folder=data_folder(data),
+        folder=folder,
         site=site,
         bench=bench,
         topics=Topics(root),
         allow=allowed(filter(None, allow.split(","))),
         acks=acks,
+        commands=None if commands_key is None else _commands(folder, commands_key),
         results=results,
         home_assistant=home_assistant,
     )
@@ -97,6 +108,62 @@ def publish(
     )
     reach.context()
     _until_ended(lambda: Publisher(settings, reach).run())
+
+
+def _commands(folder: Path, key: Path) -> Commands:
+    """Who carries commands out on this bench: so far its runs in the foreground."""
+    from hilcycler.service.requests import ForegroundRuns
+    from hilcycler.telemetry.audit import NAME, Audit
+    from hilcycler.telemetry.commands import read_key
+    from hilcycler.telemetry.desk import Commands
+
+    return Commands(read_key(key), ForegroundRuns(folder), Audit(folder / NAME))
+
+
+@app.command()
+def ask(
+    verb: Annotated[str, typer.Argument(help="pause, stop or safe.")],
+    run: Annotated[str, typer.Argument(help="Id of the run.")],
+    broker: BROKER,
+    site: Annotated[str, typer.Option(help="Name of the laboratory.")],
+    bench: Annotated[str, typer.Option(help="Name of the bench.")],
+    actor: Annotated[str, typer.Option(help="Who asks.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    commands_key: Annotated[Path, typer.Option(help="File (mode 0600) with the bench's key for commands.")],
+    user: USER = None,
+    password_file: PASSWORD = None,
+    ca: CA = None,
+    cert: CERT = None,
+    key: KEY = None,
+    root: ROOT = "cycler",
+    timeout: TIMEOUT = 10.0,
+    as_json: JSON = False,
+) -> None:
+    """Ask a bench, by MQTT, to take the current off a run; exit code 1 unless it says that it has."""
+    from hilcycler.telemetry.asking import ask as send
+    from hilcycler.telemetry.asking import command
+    from hilcycler.telemetry.commands import read_key
+    from hilcycler.telemetry.messages import Verb
+
+    if verb not in set(Verb):
+        raise RequestError(f"{verb}: expected one of {', '.join(Verb)}")
+    reach = Broker.at(
+        broker,
+        user=user,
+        password_file=password_file,
+        authority=ca,
+        certificate=cert,
+        key=key,
+        patience=timeout,
+    )
+    signed = command(read_key(commands_key), Verb(verb), run, actor=actor, reason=reason)
+    reply = asyncio.run(send(reach, signed, topics=Topics(root), site=site, bench=bench))
+    if as_json:
+        print_json(reply.model_dump(mode="json"))
+    else:
+        say(f"{reply.verdict}: {inert(reply.reason)}")
+    if reply.verdict != "done":
+        raise typer.Exit(1)
 
 
 @app.command()

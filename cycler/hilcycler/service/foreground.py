@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import nan
@@ -17,7 +17,6 @@ from hilcycler.cell import Cell
 from hilcycler.channel import Capabilities, Channel, Driver
 from hilcycler.clock import Clock, HostClock, TwinClock
 from hilcycler.engine import CutOff, Execution, Position, at_open_circuit
-from hilcycler.engine.entry import refuse_unless_it_fits
 from hilcycler.errors import RequestError, WrongInstrument
 from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, open_run, resume_state
 from hilcycler.links import Connect
@@ -36,8 +35,9 @@ from hilcycler.protocol import (
     walk,
 )
 from hilcycler.quantities import Volt
-from hilcycler.records import Event, Note, OffState, OperatorAction, Outcome, RunEnded, RunStarted
-from hilcycler.service.consent import refuse_without_consent
+from hilcycler.records import OffState, Outcome, RunEnded, RunStarted
+from hilcycler.service.consent import clear_to_begin, clear_to_go_on
+from hilcycler.service.requests import Requests
 from hilcycler.service.signals import on_ending
 from hilcycler.sink import Fanout, Sink
 from hilcycler.steps import OperatorPause
@@ -50,7 +50,8 @@ class Order:
     `channel` names the pair of leads: a trip latches it. `truth` is a twin's. `clock`: where time does
     not come from this host, nor from the instrument alone. `accepts` are the dangers that somebody
     has agreed to (`consent.HOLDS_FOR_EVER`); `announce` is told, before anything is energised, which.
-    `check_cell`: what hangs on the channel must show itself to be `cell`, or nothing is begun.
+    `check_cell`: what hangs on the channel must show itself to be `cell`, or nothing is begun; False:
+    somebody said that it need not, which is written down; None: a twin's cell is what it is.
     """
 
     protocol: Protocol
@@ -65,7 +66,8 @@ class Order:
     clock: Clock | None = None
     accepts: frozenset[str] = frozenset()
     announce: Callable[[str], None] | None = None
-    check_cell: bool = False
+    check_cell: bool | None = None
+    listens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,11 @@ async def perform(
     async with opened(order, bench) as channel:
         envelope = bench_envelope(channel.capabilities).intersect(order.protocol.safety)
         check_steps(order.protocol.body, channel, envelope)
-        consented = refuse_without_consent(channel.capabilities, order.protocol, order.accepts)
-        if consented is not None and order.announce is not None:
-            order.announce(consented)
-        shown = await refuse_unless_it_fits(channel, order.cell, envelope) if order.check_cell else None
+        cleared = await clear_to_begin(
+            channel, order.protocol, order.cell, envelope, order.accepts,
+            check_cell=order.check_cell, announce=order.announce,
+        )  # fmt: skip
+        seen_on = channel.capabilities.voltage_range(envelope.voltage)
         simulated = order.simulated or channel.instrument.simulated
         clock = order.clock or (TwinClock() if simulated else HostClock())
         header = RunStarted(
@@ -111,17 +114,13 @@ async def perform(
             planned_steps=count_steps(order.protocol.body),
             truth=order.truth,
             channel=order.channel,
-            voltage_gain=channel.capabilities.voltage_gain,
-            voltage_offset=channel.capabilities.voltage_offset,
+            voltage_gain=seen_on.gain,
+            voltage_offset=seen_on.offset,
             current_ranges=channel.capabilities.current_ranges,
+            voltage_ranges=channel.capabilities.voltage_ranges,
         )
         journal = Journal.create(order.folder, header.run, settings)
         sink = Fanout(journal)
-        opening: list[Event] = []
-        if shown is not None:
-            opening.append(Note(f"the cell before the run: {shown}", header.stamp))
-        if consented is not None:
-            opening.append(OperatorAction("operator", "accept", consented, header.stamp))
         execution = Execution(
             walk(order.protocol),
             channel,
@@ -129,9 +128,11 @@ async def perform(
             sink=sink,
             clock=clock,
             header=header,
-            opening=tuple(opening),
+            opening=cleared.events(header.stamp),
         )
-        return await conduct(execution, journal, sink, watch=watch, bench=bench, header=header)
+        return await conduct(
+            execution, journal, sink, watch=watch, bench=bench, header=header, listens=order.listens
+        )
 
 
 async def go_on(
@@ -163,6 +164,7 @@ async def go_on(
             raise RequestError(
                 f"run {header.run} was made on {header.instrument}; {channel.instrument} answers at this address"
             )
+        cleared = clear_to_go_on(channel, order.protocol, order.accepts, announce=order.announce)
         clock = order.clock or (TwinClock() if header.instrument.simulated else HostClock())
         position, plan, first = taken_up(state, order.protocol, clock)
         journal = Journal.reopen(path, settings)
@@ -176,8 +178,11 @@ async def go_on(
             header=header,
             position=position,
             first=first,
+            opening=cleared.events(clock.stamp(position.test_time)),
         )
-        return await conduct(execution, journal, sink, watch=watch, bench=bench, header=header)
+        return await conduct(
+            execution, journal, sink, watch=watch, bench=bench, header=header, listens=order.listens
+        )
 
 
 @asynccontextmanager
@@ -225,17 +230,28 @@ async def conduct(
     watch: Callable[[Execution], Sink] | None,
     bench: BenchState,
     header: RunStarted,
+    listens: bool = False,
 ) -> Performed:
     """Run to the end with signals handled, then seal the file and latch the channel if it tripped."""
-    async with journal:
-        if watch is not None:
-            sink.add(watch(execution))
-        with on_ending(lambda signal: execution.stop("signal", signal)):
-            ended = await execution.run()
-    if ended.outcome is Outcome.TRIPPED and execution.violation is not None:
-        bench.latch(header.channel, header.run, execution.violation)
-    elif ended.off is OffState.UNCONFIRMED:
-        bench.latch(header.channel, header.run, Violation("output not confirmed off", nan, 0.0, 0.0))
+    async with AsyncExitStack() as stack:
+        asked = None
+        if listens:
+            asked = await stack.enter_async_context(Requests(journal.path.parent, header.run, execution.stop))
+        async with journal:
+            if watch is not None:
+                sink.add(watch(execution))
+            with on_ending(lambda signal: execution.stop("signal", signal)):
+                ended = await execution.run()
+        if ended.outcome is Outcome.TRIPPED and execution.violation is not None:
+            bench.latch(header.channel, header.run, execution.violation)
+        elif ended.off is OffState.UNCONFIRMED:
+            bench.latch(header.channel, header.run, Violation("output not confirmed off", nan, 0.0, 0.0))
+        elif asked is not None and asked.made_safe is not None:
+            bench.latch(
+                header.channel, header.run, Violation(f"made safe by {asked.made_safe}", nan, 0.0, 0.0)
+            )
+        if asked is not None:
+            asked.over(ended.off)
     return Performed(journal.path, header.run, ended)
 
 

@@ -11,7 +11,7 @@ import logging
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hilcycler.errors import LinkError, RequestError
 from hilcycler.quantities import Second
@@ -116,10 +117,13 @@ class Session(Protocol):
         ...
 
     async def subscribe(self, *filters: str) -> None:
-        """Ask for what matches. BrokerError."""
+        """Ask for what matches. BrokerError.
+
+        What is published to be retained says so even to those who were there already.
+        """
         ...
 
-    def messages(self) -> AsyncIterator[Received]:
+    def messages(self) -> AsyncGenerator[Received]:
         """What comes, until the connection breaks: BrokerError."""
         ...
 
@@ -194,11 +198,14 @@ class _Session:
 
     async def subscribe(self, *filters: str) -> None:
         try:
-            await self._client.subscribe([(each, 1) for each in filters], timeout=self._broker.patience)
+            await self._client.subscribe(
+                [(each, SubscribeOptions(qos=1, retainAsPublished=True)) for each in filters],
+                timeout=self._broker.patience,
+            )
         except (aiomqtt.MqttError, OSError) as error:
             raise self._lost(error) from None
 
-    async def messages(self) -> AsyncIterator[Received]:
+    async def messages(self) -> AsyncGenerator[Received]:
         try:
             async for message in self._client.messages:
                 yield Received(str(message.topic), bytes(message.payload), bool(message.retain))

@@ -1,9 +1,9 @@
 """Commands by MQTT: none by default, and where a bench allows them, only what takes current away.
 
-A command is JSON on `cmd` of a channel: verb (pause, stop, safe), run, actor, issued and expires (UTC seconds,
-at most 30 s apart), nonce, and a signature, the HMAC-SHA256 of all of it under the bench's key. Retained,
-late, early, replayed, forged or misdirected ones are refused, and every one is audited, durably, before it
-is carried out. There is no verb that starts or raises anything: those are not refused, they do not exist.
+A command is JSON on `cmd` of a channel: verb (pause, stop, safe), run, actor, reason, issued and expires
+(UTC seconds, at most 30 s apart), nonce, and a signature, the HMAC-SHA256 of all of it under the bench's
+key. Retained, late, early, replayed, forged or misdirected ones are refused. There is no verb that starts
+or raises anything: those are not refused, they do not exist.
 """
 
 from __future__ import annotations
@@ -11,116 +11,106 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Final, Protocol, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from hilcycler.errors import RequestError
 from hilcycler.quantities import Second
-from hilcycler.telemetry.messages import Text
-from hilcycler.telemetry.secrets import Secret
+from hilcycler.telemetry.messages import Command, Unsigned, Verb
+from hilcycler.telemetry.secrets import Secret, read_secret
 
 LIFE: Final = 30.0
 """Seconds that a command may live at most."""
+AHEAD: Final = 1.0
+"""Seconds that the clock of whoever asks may be ahead of ours."""
 LONGEST: Final = 4096
-
-
-class Verb(StrEnum):
-    """All that can be asked for from afar."""
-
-    PAUSE = "pause"
-    STOP = "stop"
-    SAFE = "safe"
-
-
-class Command(BaseModel):
-    """What somebody asks for, signed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    verb: Verb
-    run: Text
-    actor: Text
-    issued: float
-    expires: float
-    nonce: Annotated[str, Field(min_length=16, max_length=64)]
-    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SHORTEST_KEY: Final = 32
+"""Characters; `openssl rand -hex 32` makes 64."""
 
 
 class CommandRefused(RequestError):
     """A command that is not carried out; the message says why."""
 
 
-class Control(Protocol):
-    """Whoever can carry a command out."""
+class Commanded(Protocol):
+    """Whoever can carry commands out: a service, or the runs in the foreground of this bench.
 
-    async def ask(self, verb: Verb, run: str, actor: str) -> None:
-        """CommandRefused if it cannot."""
+    Each returns, in words, what is now true of the output, and raises CommandRefused if it could not.
+    """
+
+    async def pause(self, channel: str, run: str, actor: str, reason: str) -> str:
+        """Hold the run with the output off, to be gone on with by somebody at the bench."""
+        ...
+
+    async def stop(self, channel: str, run: str, actor: str, reason: str) -> str:
+        """End the run with the output off."""
+        ...
+
+    async def safe(self, channel: str, run: str, actor: str, reason: str) -> str:
+        """As `stop`; and nothing begins on the channel until a named person has reset it."""
         ...
 
 
-class NoControl:
-    """Of a bench where nobody can be asked: `cycler run` answers to its own terminal only."""
-
-    async def ask(self, verb: Verb, run: str, actor: str) -> None:  # noqa: ARG002
-        """See Control."""
-        raise CommandRefused(f"{verb}: no service runs on this bench that could be asked")
-
-
-def sign(key: Secret, fields: dict[str, str | float]) -> str:
-    """The signature of a command without one."""
+def sign(asked: Unsigned, key: Secret) -> str:
+    """HMAC-SHA256 of the fields as JSON, sorted and without spaces. ValueError for times that are none."""
+    fields = asked.model_dump(mode="json", include=set(Unsigned.model_fields))
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hmac.new(key.reveal().encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """One line a command, on disk before anything is done."""
+async def carry_out(commanded: Commanded, channel: str, command: Command) -> str:
+    """What became of it. CommandRefused."""
+    said = channel, command.run, f"{command.actor}, by MQTT", command.reason
+    match command.verb:
+        case Verb.PAUSE:
+            return await commanded.pause(*said)
+        case Verb.STOP:
+            return await commanded.stop(*said)
+        case Verb.SAFE:
+            return await commanded.safe(*said)
+        case _:
+            assert_never(command.verb)
 
-    path: Path
 
-    def write(self, **said: object) -> None:
-        """Append; OSError if the disk does not take it, and then nothing is carried out."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.path, flags, 0o600)
-        try:
-            os.write(descriptor, (json.dumps(said) + "\n").encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def read_key(path: Path) -> Secret:
+    """The key of a bench's commands. RequestError if it could be guessed."""
+    key = read_secret(path)
+    if len(key.reveal()) < SHORTEST_KEY:
+        raise RequestError(
+            f"key file {path}: {len(key.reveal())} characters; expected at least {SHORTEST_KEY} (openssl rand -hex 32)"
+        )
+    return key
 
 
 class Gate:
     """Judges commands. `since`: when it began to; what was issued earlier may be a replay it cannot know."""
 
-    def __init__(self, key: Secret, audit: Audit, control: Control, since: Second) -> None:
-        self._key, self._audit, self._control, self._since = key, audit, control, since
-        self._seen: dict[str, Second] = {}
+    def __init__(self, key: Secret, since: Second) -> None:
+        self._key, self._since = key, since
+        self._seen: dict[str, tuple[Second, Second]] = {}  # by nonce: issued, and when it came (stopwatch)
 
-    async def hear(self, payload: bytes, *, retained: bool, runs: frozenset[str], now: Second) -> Verb:
-        """Judge, audit, carry out. CommandRefused; `runs` are those of the channel that it came for."""
-        try:
-            command = self._judge(payload, retained=retained, runs=runs, now=now)
-        except CommandRefused as refusal:
-            self._audit.write(at=now, verdict="refused", why=str(refusal), bytes=len(payload))
-            raise
-        said = command.model_dump(mode="json", exclude={"signature"})
-        self._audit.write(at=now, verdict="accepted", command=said)
-        try:
-            await self._control.ask(command.verb, command.run, command.actor)
-        except CommandRefused as refusal:
-            self._audit.write(at=now, verdict="refused", why=str(refusal), command=said)
-            raise
-        self._audit.write(at=now, verdict="done", command=said)
-        return command.verb
+    def judge(
+        self, payload: bytes, *, retained: bool, runs: frozenset[str], now: Second, stopwatch: Second
+    ) -> Command:
+        """The command; CommandRefused. `runs` are those of the channel that it came for.
 
-    def _judge(self, payload: bytes, *, retained: bool, runs: frozenset[str], now: Second) -> Command:
+        `now` is UTC, which may be set back; `stopwatch` never goes back.
+        """
         if retained:
             raise CommandRefused("retained: a command is for now, not for whoever comes")
+        command = self._read(payload)
+        self._in_time(command, now)
+        self._forget(stopwatch)
+        if command.nonce in self._seen:
+            raise CommandRefused("replayed: this nonce has been used")
+        if command.run not in runs:
+            raise CommandRefused(f"run {command.run!r} does not go on on this channel")
+        self._seen[command.nonce] = command.issued, stopwatch
+        return command
+
+    def _read(self, payload: bytes) -> Command:
         if len(payload) > LONGEST:
             raise CommandRefused(f"{len(payload)} bytes; expected at most {LONGEST}")
         try:
@@ -128,21 +118,29 @@ class Gate:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise CommandRefused(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        fields = command.model_dump(mode="json", exclude={"signature"})
         try:
-            wanted = sign(self._key, fields)
+            wanted = sign(command, self._key)
         except ValueError:
             raise CommandRefused("a time that is not a number") from None
         if not hmac.compare_digest(wanted, command.signature):
             raise CommandRefused("the signature is not of this bench's key")
+        return command
+
+    def _in_time(self, command: Command, now: Second) -> None:
         if not 0.0 < command.expires - command.issued <= LIFE:
             raise CommandRefused(f"lives {command.expires - command.issued:g} s; expected up to {LIFE:g} s")
-        if not max(self._since, now - LIFE) <= command.issued <= now + 1.0 or not now < command.expires:
-            raise CommandRefused("late, early, or issued before this bench listened")
-        self._seen = {nonce: expires for nonce, expires in self._seen.items() if expires >= now}
-        if command.nonce in self._seen:
-            raise CommandRefused("replayed: this nonce has been used")
-        self._seen[command.nonce] = command.expires
-        if command.run not in runs:
-            raise CommandRefused(f"run {command.run!r} is not on this channel")
-        return command
+        if not self._since <= command.issued:
+            raise CommandRefused(
+                "late: issued before this bench listened, or before others that it has heard"
+            )
+        if not command.issued <= now + AHEAD:
+            raise CommandRefused(f"early: issued {command.issued - now:.1f} s from now; see the clocks")
+        if not now < command.expires:
+            raise CommandRefused(f"late: expired {now - command.expires:.1f} s ago")
+
+    def _forget(self, stopwatch: Second) -> None:
+        """Nonces of long ago. Should the clock be set back, nothing as old as they are counts any more."""
+        old = [nonce for nonce, (_, came) in self._seen.items() if stopwatch - came > 2.0 * LIFE]
+        for nonce in old:
+            issued, _ = self._seen.pop(nonce)
+            self._since = max(self._since, issued)

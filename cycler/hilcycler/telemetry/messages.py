@@ -8,6 +8,7 @@ the strings "NaN", "Infinity" and "-Infinity", as in the run files.
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
@@ -162,6 +163,34 @@ class Ack(Message):
     acked_results: Number = 0
 
 
+class Verb(StrEnum):
+    """All that can be asked for from afar: nothing here starts or raises a current."""
+
+    PAUSE = "pause"
+    STOP = "stop"
+    SAFE = "safe"
+
+
+class Unsigned(Message):
+    """What somebody asks for; `issued` and `expires` are UTC in seconds since 1970."""
+
+    verb: Verb
+    actor: Annotated[Text, Field(min_length=1)]
+    reason: Text
+    issued: float
+    expires: float
+    nonce: Annotated[str, Field(min_length=16, max_length=64)]
+
+
+class Command(Unsigned):
+    """A command, signed: HMAC-SHA256, under the bench's key, of its other fields as JSON.
+
+    Their keys are sorted, nothing stands between them, and what is not ASCII is escaped.
+    """
+
+    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Reply(BaseModel):
     """What became of a command."""
 
@@ -184,6 +213,7 @@ MESSAGES: Final[dict[Leaf, type[BaseModel]]] = {
     Leaf.RESULT: Result,
     Leaf.LATEST: Latest,
     Leaf.ACK: Ack,
+    Leaf.COMMAND: Command,
     Leaf.REPLY: Reply,
 }
 

@@ -2,6 +2,7 @@
 
 It only reads, so an outage of the network costs nothing: what was not confirmed is in the run files
 and is sent when the broker is back, the newest first. One message is on its way to the broker at a time.
+Where the bench takes commands they are heard here too, and go to the desk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from hilcycler.clock import loop_time
 from hilcycler.errors import JournalError, RequestError
@@ -21,8 +22,9 @@ from hilcycler.journal.names import SUFFIX, run_of
 from hilcycler.quantities import Second
 from hilcycler.telemetry import messages
 from hilcycler.telemetry.allowed import Allowed
-from hilcycler.telemetry.broker import Broker, BrokerError, Session, Will, connect, pauses
+from hilcycler.telemetry.broker import Broker, BrokerError, Received, Session, Will, connect, pauses
 from hilcycler.telemetry.cursor import PATIENCE, Cursor
+from hilcycler.telemetry.desk import Commands, Desk
 from hilcycler.telemetry.feed import RunFeed
 from hilcycler.telemetry.findings import Findings
 from hilcycler.telemetry.home_assistant import discovery
@@ -48,8 +50,8 @@ GREETING: Final = 1.5
 class Settings:
     """Whose runs are told to whom, and what of them.
 
-    `acks`: subscribe to the lab's watermarks; without them nothing is subscribed to and delivery is
-    unproven. `patience`: seconds without progress after which what is on its way is sent again.
+    `acks`: subscribe to the lab's watermarks; without them (and without `commands`) nothing is subscribed
+    to and delivery is unproven. `commands`: take them, from whoever has the key. `patience`: seconds without progress after which what is on its way is sent again.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class Settings:
     topics: Topics = field(default_factory=Topics)
     allow: frozenset[Allowed] = frozenset()
     acks: bool = True
+    commands: Commands | None = None
     results: bool = True
     home_assistant: str | None = None
     patience: Second = PATIENCE
@@ -116,12 +119,19 @@ class Publisher:
 
     async def run(self) -> None:
         """Connect, tell, and begin again whenever the connection breaks."""
+        if self._settings.commands is None:
+            await self._connected_again_and_again(None)
+        else:
+            async with Desk(self._settings.commands) as desk:
+                await self._connected_again_and_again(desk)
+
+    async def _connected_again_and_again(self, desk: Desk | None) -> NoReturn:
         waits = pauses(self._rng)
         while True:
             try:
                 async with self._session() as session, asyncio.TaskGroup() as group:
-                    if self._settings.acks:
-                        group.create_task(self._listen(session))
+                    if self._asks_for:
+                        group.create_task(self._listen(session, desk))
                     await self._greet(session)
                     waits = pauses(self._rng)
                     await self._tell(session)
@@ -132,6 +142,14 @@ class Publisher:
                 self._keep()
             await asyncio.sleep(next(waits))
 
+    @property
+    def _asks_for(self) -> list[str]:
+        """All that is ever subscribed to."""
+        settings = self._settings
+        leaves = [Leaf.ACK] if settings.acks else []
+        leaves += [] if settings.commands is None else [Leaf.COMMAND]
+        return [settings.topics.of_bench(settings.site, settings.bench, leaf) for leaf in leaves]
+
     def _session(self) -> Any:  # noqa: ANN401  (an async context manager of a Session)
         topic = self._settings.topics.bench(self._settings.site, self._settings.bench, Leaf.STATUS)
         name = f"cycler-{level(self._settings.site)}-{level(self._settings.bench)}"
@@ -140,8 +158,8 @@ class Publisher:
     async def _greet(self, session: Session) -> None:
         """Subscribe to the watermarks; say that we are here and which runs are."""
         settings = self._settings
-        if settings.acks:
-            await session.subscribe(settings.topics.acks_of(settings.site, settings.bench))
+        if self._asks_for:
+            await session.subscribe(*self._asks_for)
         self.connected = True
         status = settings.topics.bench(settings.site, settings.bench, Leaf.STATUS)
         await session.publish(status, b"online", retain=True)
@@ -278,21 +296,41 @@ class Publisher:
             self._settings.topics.topic(telling.feed.place, leaf), encode(message), retain=retain
         )
 
-    # --- watermarks -------------------------------------------------------------------------
+    # --- watermarks and commands ------------------------------------------------------------
 
-    async def _listen(self, session: Session) -> None:
-        async for topic, payload, _ in session.messages():
-            found = self._settings.topics.parse(topic)
-            if found is None or found[1] is not Leaf.ACK:
-                continue
-            try:
-                ack = messages.decode(Leaf.ACK, payload)
-            except RequestError as error:
-                log.warning("a watermark that is none: %s", error)
-                continue
-            assert isinstance(ack, Ack)
-            if ack.run in self._runs:
-                self._hear(self._runs[ack.run], ack)
+    async def _listen(self, session: Session, desk: Desk | None) -> None:
+        async for received in session.messages():
+            found = self._settings.topics.parse(received.topic)
+            match found and found[1]:
+                case Leaf.ACK:
+                    self._watermark(received)
+                case Leaf.COMMAND if desk is not None:
+                    self._command(session, desk, received)
+                case _:
+                    pass
+
+    def _watermark(self, received: Received) -> None:
+        try:
+            ack = messages.decode(Leaf.ACK, received.payload)
+        except RequestError as error:
+            log.warning("a watermark that is none: %s", error)
+            return
+        assert isinstance(ack, Ack)
+        if ack.run in self._runs:
+            self._hear(self._runs[ack.run], ack)
+
+    def _command(self, session: Session, desk: Desk, received: Received) -> None:
+        """To the desk, with the runs that go on on the channel whose topic it came by."""
+        topics = self._settings.topics
+        here = [
+            each.feed
+            for each in self._runs.values()
+            if topics.topic(each.feed.place, Leaf.COMMAND) == received.topic
+            and each.feed.state is State.RUNNING
+        ]
+        channel = here[0].place.channel if here else ""
+        reply = f"{received.topic.removesuffix(Leaf.COMMAND)}{Leaf.REPLY}"
+        desk.take(session, received, channel, frozenset(each.run for each in here), reply)
 
     def _hear(self, telling: Telling, ack: Ack) -> None:
         now = loop_time()

@@ -90,9 +90,9 @@ class Topics:
         """The topic of `leaf` for the bench itself."""
         return self.topic(Place(site, bench, BENCH), leaf)
 
-    def acks_of(self, site: str, bench: str) -> str:
-        """The only thing a publisher ever subscribes to: what the lab has stored of this bench."""
-        return f"{self.root}/{VERSION}/{level(site)}/{level(bench)}/+/{Leaf.ACK}"
+    def of_bench(self, site: str, bench: str, leaf: Leaf) -> str:
+        """A subscription to `leaf` of all channels of one bench."""
+        return f"{self.root}/{VERSION}/{level(site)}/{level(bench)}/+/{leaf}"
 
     def everywhere(self, leaf: Leaf, group: str | None = None) -> str:
         """A subscription to `leaf` of all benches; with `group` one that its members share."""
