@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +26,18 @@ from hilcycler.language.exchange import (
     to_unicycler,
 )
 from hilcycler.language.strict_yaml import read
-from hilcycler.protocol import Protocol
-from hilcycler.steps import ConstantCurrent, ConstantVoltage, VoltageAbove, VoltageBelow
+from hilcycler.protocol import Planned, Protocol, walk
+from hilcycler.steps import (
+    ChargeReached,
+    ConstantCurrent,
+    ConstantVoltage,
+    End,
+    Step,
+    StepResult,
+    TimeReached,
+    VoltageAbove,
+    VoltageBelow,
+)
 
 CELL = Cell("c", Electrode("Li"), Electrode("Li"), area=1e-4, nominal_capacity=7.2)
 RECORD = "record: {every: 10 s}\n"
@@ -204,8 +217,9 @@ def test_an_amplitude_must_be_said_to_be_rms_or_peak_in_both_directions() -> Non
     assert json.loads(to_unicycler(peak, amplitude="rms"))["method"][0]["amplitude_V"] == pytest.approx(
         0.00707, rel=1e-3
     )
-    with pytest.raises(CannotExpress, match="whether an amplitude is rms or peak"):
+    with pytest.raises(CannotExpress, match="whether an amplitude is rms or peak") as caught:
         to_unicycler(peak)
+    assert caught.value.losses == (("step 1 (peis)", Loss.AMPLITUDE),)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +236,7 @@ def test_an_amplitude_must_be_said_to_be_rms_or_peak_in_both_directions() -> Non
         ("  - plate: {current: 1 mA, for: 1 h, until: {voltage: above 1 V}}\n", Loss.WRONG_SIDE),
         ("  - plate: {current: 1 mA, for: 1 h, until: {voltage: below 0 V}}\n", Loss.ZERO_VOLTAGE),
         ("  - charge: {current: 1 mA, hold at: 4 V, for: 1 h}\n", Loss.COMMON_TIME),
+        ("  - linear sweep: {from: 0 V, to: 1 V, rate: 1 mV/s, step: 5 mV}\n", Loss.STAIRCASE),
         ("  - pause: wait\n", Loss.STEP_KIND),
         ("  - temperature: {to: 40 degC, for: 1 h}\n", Loss.STEP_KIND),
         (
@@ -401,13 +416,101 @@ def test_what_pybamm_cannot_say_is_named(steps: str, head: str, loss: Loss) -> N
     assert losses(steps, head, to_pybamm) == {loss}
 
 
+FEATURES = (
+    "  - rest: 1 h\n",
+    "  - rest: {for: 1 h, until: {voltage: above 1 V}}\n",
+    "  - rest: {for: 1 h, until: {voltage change: below 1 mV/h}}\n",
+    "  - rest: {for: 1 h, until: {all of: {time: 1 min, voltage: above 1 V}}}\n",
+    "  - rest: {for: 1 h, name: a name}\n",
+    "  - rest: {for: 1 h, record: {every: 1 s}}\n",
+    "  - rest: {for: 1 h, record: {decide every: 10 ms}}\n",
+    "  - rest: {for: 1 h, record: {voltage change: 1 mV}}\n",
+    "  - rest: {for: 1 h, record: {points per decade: 50}}\n",
+    "  - plate: {current: 1 mA, for: 1 h}\n",
+    "  - strip: {current: 1 mA, for: 1 h, until: {voltage: above 1 V}}\n",
+    "  - charge: {current: C/2, until: {charge: 1 mAh}}\n",
+    "  - charge: {current: 1 mA, for: 1 h, until: {voltage: below 0 V}}\n",
+    "  - discharge: {current: 1 mA, for: 1 h, until: {voltage: below 0 V}}\n",
+    "  - discharge: {current: 1 mA, for: 1 h, until: {voltage: below 1 V -> stop}}\n",
+    "  - discharge: {current: 1 mA, for: 1 h, until: {voltage: [below 1 V, below 2 V]}}\n",
+    "  - charge: {current: 1 mA, hold at: 4 V, for: 1 h, until: {current: below C/20}}\n",
+    "  - constant current: {current: -1 mA, for: 1 h}\n",
+    "  - constant voltage: {voltage: 1 V, for: 1 h}\n",
+    "  - constant voltage: {voltage: 1 V, for: 1 h, until: {current: below 1 mA}}\n",
+    "  - constant voltage: {voltage: 1 V, for: 1 h, until: {current: above 1 mA}}\n",
+    "  - constant voltage: {voltage: 1 V, for: 1 h, until: {charge: 1 mAh}}\n",
+    "  - constant voltage: {voltage: 1 V, for: 1 h, until: {current change: below 1 % over 10 min}}\n",
+    "  - constant voltage: {voltage: 1 V, versus: open circuit, for: 1 h}\n",
+    "  - constant voltage: {voltage: 1 V, process: plate, for: 1 h}\n",
+    "  - peis: {amplitude: 10 mV rms, from: 1 kHz, to: 1 Hz}\n",
+    "  - geis: {amplitude: 1 mA peak, from: 1 kHz, to: 1 Hz, bias: 1 mA, drift check: no}\n",
+    "  - linear sweep: {from: 0 V, to: 1 V, rate: 1 mV/s, step: 1 mV}\n",
+    "  - linear sweep: {from: 0 V, to: 1 V, rate: 1 mV/s, step: 5 mV}\n",
+    "  - cyclic voltammetry: {start: 0 V, first vertex: 1 V, second vertex: -1 V, rate: 1 mV/s}\n",
+    "  - temperature: {to: 40 degC, for: 1 h}\n",
+    "  - pause: wait\n",
+    "  - repeat: 2\n    steps: [rest: 1 h]\n",
+    "  - repeat: 2\n    steps:\n      - repeat: 3\n        steps: [rest: 1 h]\n      - rest: 2 h\n",
+    "  - repeat: 4\n    steps: [{every: 2 cycles, steps: [rest: 1 h]}, rest: 2 h]\n",
+    "  - repeat: 4\n    until: {voltage: below 1 V}\n    steps: [{plate: {current: 1 mA, for: 1 h}}]\n",
+    "  - group: g\n    until: {voltage: below 1 V -> g}\n    steps: [{plate: {current: 1 mA, for: 1 h}}]\n",
+)
+
+
+def done(bound: Protocol) -> list[Any]:
+    """The steps one after another, as the walk gives them, without what no other form has: names, processes."""
+    plan, steps = walk(bound), []
+    planned: Planned | None = next(plan)
+    while planned is not None:
+        step = planned.step
+        changes: dict[str, Any] = {"name": ""}
+        if hasattr(step, "process"):
+            changes["process"] = None
+        if hasattr(step, "ends"):
+            changes["ends"] = tuple(sorted((_in_time(end, step) for end in step.ends), key=repr))
+        steps.append(replace(step, **changes))
+        try:
+            planned = plan.send(StepResult(None, 1.0, 0.0, None, None))
+        except StopIteration:
+            planned = None
+    return steps
+
+
+def _in_time(end: End, step: Step) -> End:
+    """At constant current a charge is a time."""
+    if isinstance(step, ConstantCurrent) and isinstance(end.condition, ChargeReached):
+        return End(TimeReached(end.condition.charge / abs(step.current)), end.then)
+    return end
+
+
+@pytest.mark.parametrize("form", ["unicycler", "pybamm"])
+@pytest.mark.parametrize("steps", FEATURES)
+def test_what_the_language_can_say_goes_through_whole_or_is_refused_by_name(steps: str, form: str) -> None:
+    there = protocol(steps)
+    try:
+        if form == "unicycler":
+            text = to_unicycler(there, CELL, amplitude="rms")
+            back = from_unicycler(text, amplitude="rms").bind(CELL)
+        else:
+            back = from_pybamm(to_pybamm(there)).bind(CELL)
+    except CannotExpress:
+        return  # and the loss has its name: that is the type
+    assert done(back) == done(there)
+
+
+def test_every_loss_is_shown_by_a_test() -> None:
+    shown = set(re.findall(r"Loss\.([A-Z_]+)", Path(__file__).read_text("utf-8")))
+    assert shown >= set(Loss.__members__)
+
+
 def test_a_loss_that_was_imported_as_a_guard_goes_out_again_when_accepted() -> None:
     bound = from_pybamm(["Charge at 2 mA until 4.1 V"]).bind()
     (step,) = bound.body
     assert isinstance(step, ConstantCurrent)
     assert VoltageAbove(4.1) in [end.condition for end in step.ends]
-    with pytest.raises(CannotExpress, match="a step without a time"):
+    with pytest.raises(CannotExpress, match="a step without a time") as caught:
         to_pybamm(bound, accept=[Loss.TIME_GUARD])
+    assert {loss for _, loss in caught.value.losses} == {Loss.ENDLESS}
 
 
 # --- PyProBE ------------------------------------------------------------------------------

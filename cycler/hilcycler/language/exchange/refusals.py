@@ -41,6 +41,7 @@ class Loss(StrEnum):
     SOME_CYCLES = "steps in some cycles only"
     TOO_LONG = "more steps than the form takes"
     AMPLITUDE = "whether an amplitude is rms or peak"
+    STAIRCASE = "the step of a sweep's staircase other than 1 mV (may be accepted)"
 
 
 ACCEPTABLE = frozenset(loss for loss in Loss if loss.endswith("(may be accepted)"))

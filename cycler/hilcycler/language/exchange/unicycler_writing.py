@@ -33,6 +33,7 @@ from hilcycler.steps import (
 
 FORM = "unicycler"
 ROOT_TWO = 2.0**0.5
+USUAL_STAIRCASE = 1e-3  # V, what a sweep takes that does not say
 Entry = dict[str, Any]
 Wave = Literal["rms", "peak"]
 
@@ -148,6 +149,8 @@ class _Method:
             self._ledger.note(where, Loss.BIAS)
         if step.ends:
             self._ledger.note(where, Loss.CONDITION)
+        if step.step != USUAL_STAIRCASE:
+            self._ledger.note(where, Loss.STAIRCASE)
         voltages = {"start_voltage_V": step.start, "end_voltage_V": step.stop}
         self.entries.append(
             {"step": "voltage_scan", **voltages, "scan_rate_mV_per_s": number(step.rate * 1e3)}
