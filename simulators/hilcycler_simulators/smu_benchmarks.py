@@ -12,8 +12,14 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    contextmanager,
+    nullcontext,
+)
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +31,7 @@ from hilcycler.channel import Channel, EnvelopeCrossed, Samples
 from hilcycler.clock import loop_time, process_time
 from hilcycler.errors import StepRefused
 from hilcycler.journal import Journal, new_run_id, open_run
+from hilcycler.journal.bench import example_header
 from hilcycler.links import Connect, Link, SerialSettings
 from hilcycler.links.address import connect
 from hilcycler.links.loop import run
@@ -42,9 +49,9 @@ ENVELOPE = Envelope(voltage=(-1.0, 1.0), current=(-0.01, 0.01))
 def limit(*, full: bool) -> list[dict[str, Any]]:
     """64 channels at 10 Hz, journals on: from a sample beyond a limit to the OFF, alone and with a busy process."""
     trips = 100_000 if full else 1500
-    rows = [_limit_row("nothing", trips, bound_ms=(2.0, 10.0))]
+    rows = [limit_row("nothing", trips, bound_ms=(2.0, 10.0))]
     with _busy():
-        rows.append(_limit_row("a CPU-bound process", trips, bound_ms=(float("inf"), 25.0)))
+        rows.append(limit_row("a CPU-bound process", trips, bound_ms=(float("inf"), 25.0)))
     return rows
 
 
@@ -126,8 +133,18 @@ class _Timed:
         await self._link.aclose()
 
 
-def _limit_row(beside: str, trips: int, bound_ms: tuple[float, float]) -> dict[str, Any]:
-    with _instruments(64) as ports, tempfile.TemporaryDirectory() as folder:
+def limit_row(
+    beside: str,
+    trips: int,
+    bound_ms: tuple[float, float],
+    meanwhile: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> dict[str, Any]:
+    """One measurement of `limit`; `meanwhile` is entered for it, and given the folder of the journals."""
+    with (
+        _instruments(64) as ports,
+        tempfile.TemporaryDirectory() as folder,
+        meanwhile(Path(folder)),
+    ):
         taken, woken = run(_trips(ports, trips, Path(folder)))
     return {
         "beside it": beside,
@@ -152,6 +169,7 @@ async def _trips(ports: list[int], trips: int, folder: Path) -> tuple[list[float
         opened = []
         for port in ports:  # all before any is at work, so that each sees the line as it is
             journal = await stack.enter_async_context(Journal.create(folder, new_run_id()))
+            journal.put(example_header(journal.path.name.split(".")[0]))
             opened.append((await stack.enter_async_context(_open(_timed(port, taken))), journal))
         watch = channels.create_task(_wake(woken))
         tasks = [

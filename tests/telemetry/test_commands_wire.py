@@ -13,6 +13,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 from lab_servers import CYCLER, Mosquitto, cycler, until
+from paho.mqtt.enums import CallbackAPIVersion
 from wire_tap import Tap, subscriptions
 
 from hilcycler.bench_state import BenchState
@@ -113,7 +114,7 @@ def signed(run: str, key: str = KEY, **changed: Any) -> bytes:
 
 
 def send(broker: Mosquitto, *messages: tuple[str, bytes, bool]) -> None:
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.connect("localhost", broker.port)
     client.loop_start()
     for topic, payload, retain in messages:

@@ -47,10 +47,12 @@ def test_the_check_sees_every_kind_of_difference(database: str, runs: Path) -> N
             "INSERT INTO sample SELECT run_id, 99999, time, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM sample LIMIT 1"
         )
         connection.execute("UPDATE event SET record = record || '{\"step_count\": 9}' WHERE number = 1")
-        connection.execute("DELETE FROM impedance")
-    rows, events = asyncio.run(check(path, database))
+        connection.execute("DELETE FROM impedance WHERE step_count = 1")
+        connection.execute("UPDATE impedance SET frequency_hertz = frequency_hertz * 2")
+    rows, spectra, events = asyncio.run(check(path, database))
     assert (rows.missing, rows.different, rows.extra) == (1, 1, 1)
-    assert (events.missing, events.different, events.extra) == (2, 1, 0)
+    assert (spectra.missing, spectra.different, spectra.extra) == (1, 1, 0)
+    assert (events.missing, events.different, events.extra) == (0, 1, 0)
 
 
 def test_the_overpotential_of_running_cells(database: str, runs: Path) -> None:

@@ -112,7 +112,7 @@ def publish(
 
 def _commands(folder: Path, key: Path) -> Commands:
     """Who carries commands out on this bench: so far its runs in the foreground."""
-    from hilcycler.service.requests import ForegroundRuns
+    from hilcycler.service.foreground_socket import ForegroundRuns
     from hilcycler.telemetry.audit import NAME, Audit
     from hilcycler.telemetry.commands import read_key
     from hilcycler.telemetry.desk import Commands

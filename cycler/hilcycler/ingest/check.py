@@ -1,4 +1,7 @@
-"""`cycler ingest --check`: the run file and what the database holds of it, side by side, row by row."""
+"""`cycler ingest --check`: the run file and what the database holds of it, side by side, row by row.
+
+Rows, points of spectra, and all other events, each by its number and to the last bit.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,10 @@ _SAMPLES: Final = (
     "SELECT seq, test_time_second, voltage_volt, current_ampere, ambient_temperature_celsius,"
     " cycle_count, step_count, step_id, current_range, status FROM sample WHERE run_id = %s ORDER BY seq"
 )
-_EVENTS: Final = (
-    "SELECT number, record FROM event WHERE run_id = %(run)s UNION ALL"
-    " SELECT number, jsonb_build_object('point', jsonb_build_array(step_count, test_time_second::text,"
-    " frequency_hertz::text, real_impedance_ohm::text, imaginary_impedance_ohm::text, current_range,"
-    " voltage_range, status)) FROM impedance WHERE run_id = %(run)s ORDER BY number"
+_EVENTS: Final = "SELECT number, record FROM event WHERE run_id = %s ORDER BY number"
+_SPECTRA: Final = (
+    "SELECT number, test_time_second, frequency_hertz, real_impedance_ohm, imaginary_impedance_ohm,"
+    " step_count, current_range, voltage_range, status FROM impedance WHERE run_id = %s ORDER BY number"
 )
 
 
@@ -62,10 +64,16 @@ async def check(path: Path, database: str, password_file: Path | None = None) ->
                 raise RequestError(f"run {run.header.run}: {len(found)} runs of that id in the database")
             number, allow = int(found[0][0]), allowed(found[0][1] or ())
             async with connection.transaction():
-                samples = await _compare("rows", _file_rows(path), _rows(connection, number))
+                samples = await _compare(
+                    "rows", _file_rows(path), _numbers(connection, "samples", _SAMPLES, number)
+                )
+            async with connection.transaction():
+                spectra = await _compare(
+                    "spectra", _file_spectra(path), _numbers(connection, "spectra", _SPECTRA, number)
+                )
             async with connection.transaction():
                 events = await _compare("events", _file_events(path, allow), _events(connection, number))
-            return [samples, events]
+            return [samples, spectra, events]
     except psycopg.Error as error:
         raise StoreError(f"database: {error}") from None
 
@@ -116,37 +124,40 @@ def _file_rows(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
             at += 1
 
 
-async def _rows(connection: Connection, run: int) -> AsyncIterator[tuple[int, tuple[Any, ...]]]:
-    async with connection.cursor("rows", binary=True) as cursor:
+async def _numbers(
+    connection: Connection, name: str, query: str, run: int
+) -> AsyncIterator[tuple[int, tuple[Any, ...]]]:
+    """The number of each row, and what it holds: four real numbers, then whole ones."""
+    async with connection.cursor(name, binary=True) as cursor:
         cursor.itersize = AT_ONCE
-        await cursor.execute(_SAMPLES, (run,))
-        async for seq, *values in cursor:
+        await cursor.execute(query, (run,))
+        async for number, *values in cursor:
             floats = _bits(np.array([np.nan if each is None else each for each in values[:4]]))
-            yield int(seq), (*floats, *values[4:])
+            yield int(number), (*floats, *values[4:])
+
+
+def _file_spectra(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The points of all spectra, numbered as the events they are."""
+    for link in open_run(path).links():
+        if link.kind == "impedance-point":
+            record = json.loads(link.record)
+            reals = [float(record[name]) for name in ("test_time", "frequency", "real", "imaginary")]
+            counts = [record[name] for name in ("step_count", "current_range", "voltage_range", "status")]
+            yield link.number, (*_bits(np.array(reals)), *counts)
 
 
 def _file_events(path: Path, allow: frozenset[Allowed]) -> Iterator[tuple[int, Any]]:
     for link in open_run(path).links():
-        record = json.loads(link.record)
-        if link.kind == "impedance-point":
-            reals = [float(record[name]) for name in ("test_time", "frequency", "real", "imaginary")]
-            counts = [record[name] for name in ("current_range", "voltage_range", "status")]
-            yield link.number, (record["step_count"], *_bits(np.array(reals)), *counts)
-        else:
-            yield link.number, published(record, allow)
+        if link.kind != "impedance-point":
+            yield link.number, published(json.loads(link.record), allow)
 
 
 async def _events(connection: Connection, run: int) -> AsyncIterator[tuple[int, Any]]:
     async with connection.cursor("events") as cursor:
         cursor.itersize = AT_ONCE
-        await cursor.execute(_EVENTS, {"run": run})
+        await cursor.execute(_EVENTS, (run,))
         async for number, record in cursor:
-            point = record.get("point")
-            if point is None:
-                yield int(number), record
-            else:
-                step, *reals = point[:5]
-                yield int(number), (step, *_bits(np.array([float(each) for each in reals])), *point[5:])
+            yield int(number), record
 
 
 def _bits(values: Any) -> list[int | None]:  # noqa: ANN401

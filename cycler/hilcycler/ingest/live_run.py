@@ -1,4 +1,4 @@
-"""A run that goes on in real time while a test does something else: ten rows at a time, spectra, events."""
+"""A run that goes on in real time while a trial does something else: ten rows at a time, spectra, events."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ class LiveRun:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
+        self._thread.join(30.0)
 
     async def _go(self) -> None:
         async with Journal.create(self._folder, self.run) as journal:

@@ -37,7 +37,7 @@ from hilcycler.protocol import (
 from hilcycler.quantities import Volt
 from hilcycler.records import OffState, Outcome, RunEnded, RunStarted
 from hilcycler.service.consent import clear_to_begin, clear_to_go_on
-from hilcycler.service.requests import Requests
+from hilcycler.service.foreground_socket import Requests
 from hilcycler.service.signals import on_ending
 from hilcycler.sink import Fanout, Sink
 from hilcycler.steps import OperatorPause
