@@ -287,3 +287,10 @@ def test_s11_whatever_a_file_holds_it_is_read_or_one_typed_error(pieces: list[st
     for written in ("\n".join([*pieces, text]), WHOLE.replace(pieces[0] if pieces else "x", text)):
         with contextlib.suppress(CyclerError):
             assert loads(written, Path("/lab/bench.toml")).channels
+
+
+def test_the_bench_in_the_documents_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "bench.md").read_text("utf-8")
+    (source,) = (part.partition("```")[0] for part in text.split("```toml\n")[1:])
+    bench = loads(source, Path("/lab/bench.toml"))
+    assert list(bench.channels) == ["A1", "S1", "T1"]

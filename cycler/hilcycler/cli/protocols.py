@@ -13,6 +13,7 @@ from hilcycler.cell import Cell
 from hilcycler.cli import app
 from hilcycler.cli.files import JSON
 from hilcycler.cli.output import inert, print_json, say, table
+from hilcycler.errors import RequestError
 from hilcycler.language import (
     Document,
     FileError,
@@ -159,11 +160,17 @@ def new(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of protocol files, for editors."""
-    from hilcycler.language.schema import json_schema
+def schema(
+    of: Annotated[str, typer.Argument(help="Which files: protocol or bench.")] = "protocol",
+) -> None:
+    """Print the JSON Schema of protocol files or of bench.toml, for editors."""
+    from hilcycler.bench_file import schema as bench
+    from hilcycler.language import schema as protocol
 
-    say(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    schemas = {"protocol": protocol.json_schema, "bench": bench.json_schema}
+    if of not in schemas:
+        raise RequestError(f"cycler schema {of}: expected {' or '.join(schemas)}")
+    say(json.dumps(schemas[of](), indent=2, ensure_ascii=False))
 
 
 def given(parameters: list[str] | None) -> dict[str, str] | None:

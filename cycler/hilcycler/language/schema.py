@@ -16,7 +16,7 @@ TITLE = "hilcycler protocol"
 
 def json_schema() -> dict[str, Any]:
     """The schema, JSON Schema draft 2020-12."""
-    schema = _without_null(ProtocolFile.model_json_schema(by_alias=True))
+    schema = without_null(ProtocolFile.model_json_schema(by_alias=True))
     kinds = schema["$defs"]
     for model in (Rest, Pause, ElectrodeModel):
         kinds[model.__name__] = {"anyOf": [{"type": "string"}, kinds[model.__name__]]}
@@ -34,21 +34,21 @@ def text() -> str:
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _without_null(node: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """A key that may be left out is not one that may be null."""
+def without_null(node: Any) -> Any:  # noqa: ANN401  (any JSON)
+    """`node` of a schema as an editor needs it: a key that may be left out is not one that may be null."""
     match node:
         case {"anyOf": [one, {"type": "null"}], **others}:
             rest = {key: value for key, value in others.items() if key not in {"default", "title"}}
-            return {**_without_null(one), **_without_null(rest)}
+            return {**without_null(one), **without_null(rest)}
         case dict():
             return {
-                key: _without_null(value)
+                key: without_null(value)
                 for key, value in node.items()
                 if not (key == "default" and (value is None or value == []))
                 and not (key == "title" and isinstance(value, str))
             }
         case list():
-            return [_without_null(item) for item in node]
+            return [without_null(item) for item in node]
         case _:
             return node
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,10 +56,16 @@ def port_of(vendor: int, product: int, serial: str) -> str:
 
 
 def visa_resources() -> list[str]:
-    """VISA resources that pyvisa-py finds without being told where: USB, GPIB, and instruments on the network."""
+    """VISA resources that pyvisa-py finds without being told where: USB and GPIB, and what the network announces.
+
+    Serial ports are not among them: `plugged` knows more about those.
+    """
     import pyvisa
 
-    return sorted(pyvisa.ResourceManager("@py").list_resources("?*"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of optional packages that it could look further with
+        found = pyvisa.ResourceManager("@py").list_resources("?*::INSTR")
+    return sorted(each for each in found if not each.startswith("ASRL"))
 
 
 def _lasting_names() -> dict[str, str]:
