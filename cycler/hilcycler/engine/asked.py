@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from hilcycler.errors import JournalError
 from hilcycler.protocol import Envelope
@@ -20,7 +20,7 @@ from hilcycler.records import OperatorAction
 from hilcycler.steps import Step
 
 PARKED: Final = "parked"
-_ENVELOPE: Final[TypeAdapter[Envelope]] = TypeAdapter(Envelope)
+_ENVELOPE: Final[TypeAdapter[Envelope]] = TypeAdapter(Envelope, config=ConfigDict(ser_json_inf_nan="strings"))
 
 
 class Doing(StrEnum):

@@ -54,9 +54,9 @@ class LeftRunning(Exception):
 class _Interrupted(Exception):
     """Somebody asked while a step was under way; the output is off."""
 
-    def __init__(self, piece: Piece | None) -> None:
+    def __init__(self, piece: Piece | None, cut_off: CutOff | None = None) -> None:
         super().__init__()
-        self.piece = piece
+        self.piece, self.cut_off = piece, cut_off
 
 
 class Execution(Watching):
@@ -261,6 +261,7 @@ class Execution(Watching):
                 return await self._interruptible(planned, cut_off)
             except _Interrupted as interrupted:
                 piece = interrupted.piece
+                cut_off = interrupted.cut_off or cut_off
             if piece is not None:
                 cut_off = self._left_unseen(piece.cut_off(self._stamp().monotonic), ON_REQUEST)
             elif cut_off is not None and not cut_off.off:
@@ -311,6 +312,10 @@ class Execution(Watching):
                 return await self._watch(planned)
             unseen = cut_off.most_unseen(self.channel.capabilities.host_death, self._started_within)
             cut_off = replace(cut_off, unseen=cut_off.unseen + unseen)
+            if self._at.park_unless_adopted is not None:
+                self._pausing, self._at.park_unless_adopted = self._at.park_unless_adopted, None
+                await self._safe_for_a_pause()
+                raise _Interrupted(None, replace(cut_off, off=True))
         if cut_off is not None:
             end = used_up(step, *cut_off.passed)
             if end is not None:

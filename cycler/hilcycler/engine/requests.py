@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 
 from hilcycler.clock import Stamp
 from hilcycler.engine.asked import Boundary, By, Doing, limits
@@ -17,7 +18,7 @@ class Requests:
     """The requests to one run. Each is accepted or refused (RequestError) at once; `until` says when it acted.
 
     `count` is how many have been accepted since the run began: who saw another count saw another run.
-    `envelope` are the limits in force.
+    `envelope` are the limits in force; `listener` is told when the run does something else.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Requests:
         self.envelope = envelope
         self._sink, self._extensions = sink, extensions
         self.doing = Doing.STARTING
+        self.listener: Callable[[], None] = lambda: None
         self.count = count
         self._changed = asyncio.Event()
         self._proceed = asyncio.Event()
@@ -167,3 +169,4 @@ class Requests:
         self.doing = doing
         self._changed.set()
         self._changed = asyncio.Event()
+        self.listener()

@@ -36,7 +36,7 @@ class Position:
     """How far a run has come: what a resumed run starts from.
 
     `parked`: nothing goes on until somebody says so; `park`: it is to be parked before anything else,
-    and by whom. `at_boundary`: a pause or stop that was asked for and has not acted. `look_again`: what
+    and by whom; `park_unless_adopted`: if the instrument no longer runs the step. `at_boundary`: a pause or stop that was asked for and has not acted. `look_again`: what
     is measured after a pause was cut off.
     """
 
@@ -47,6 +47,7 @@ class Position:
     cut_off: CutOff | None = None
     parked: OperatorAction | None = None
     park: OperatorAction | None = None
+    park_unless_adopted: OperatorAction | None = None
     at_boundary: OperatorAction | None = None
     look_again: bool = False
     requests: int = 0
