@@ -8,7 +8,6 @@ volt (oxidation at high voltage; `Leak`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -17,7 +16,7 @@ import numpy as np
 
 from hilcycler_simulators.cells import elements
 from hilcycler_simulators.cells.ageing import Age
-from hilcycler_simulators.cells.bank import Bank, Floats, Tap
+from hilcycler_simulators.cells.bank import Bank, Floats
 from hilcycler_simulators.cells.chemistry import Chemistry
 from hilcycler_simulators.cells.drive import Leak
 from hilcycler_simulators.cells.interfaces import areal
@@ -54,19 +53,14 @@ class Blocking(Chemistry):
     def bank(self, temperature: float) -> Bank:
         return _bank(self.exponent)
 
-    def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
-        return (bank.tap("interface", 2.0 / self.phase),)
-
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
         after: Floats = store + np.multiply(j, seconds)[..., None]
         return after
 
-    def voltage(
-        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
-    ) -> Floats:
+    def voltage(self, j: float | Floats, sums: Floats, store: Floats, age: Age, temperature: float) -> Floats:
         _, fast, elastance = _interface(self.exponent)
         series = self._bulk(temperature) + 2.0 / self.phase * fast
-        volts: Floats = self.start + series * j + tapped[0] + 2.0 / self.phase * elastance * store[..., 0]
+        volts: Floats = self.start + series * j + 2.0 / self.phase * (sums[0] + elastance * store[..., 0])
         return volts
 
     def gains(self, store: Floats, age: Age) -> Floats:
@@ -115,4 +109,4 @@ def _interface(exponent: float) -> tuple[elements.Chain, float, float]:
 
 @lru_cache(maxsize=16)
 def _bank(exponent: float) -> Bank:
-    return Bank.of((("interface", _interface(exponent)[0]),))
+    return Bank.of((_interface(exponent)[0],))

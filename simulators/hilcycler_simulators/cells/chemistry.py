@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from hilcycler.cell import Cell
 from hilcycler_simulators.cells.ageing import Age, Life
-from hilcycler_simulators.cells.bank import Bank, Floats, Tap
+from hilcycler_simulators.cells.bank import Bank, Floats
 from hilcycler_simulators.cells.drive import Drive, Leak
 
 
@@ -20,7 +19,7 @@ from hilcycler_simulators.cells.drive import Drive, Leak
 class Chemistry(ABC):
     """A kind of cell. Current densities in A/m2, resistances in ohm m2, charges in C/m2.
 
-    Its age changes only where a stretch of constant excitation ends. Arrays of currents, tapped
+    Its age changes only where a stretch of constant excitation ends. Arrays of currents, filter
     sums and reservoirs may have leading axes, one entry a hypothesis or an instant.
     """
 
@@ -37,14 +36,11 @@ class Chemistry(ABC):
         """The filters at this temperature."""
 
     @abstractmethod
-    def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
-        """The sums of filter states that the voltage depends on."""
+    def voltage(self, j: float | Floats, sums: Floats, store: Floats, age: Age, temperature: float) -> Floats:
+        """WE minus CE, from the ionic current density, the sums of its filters and the reservoirs.
 
-    @abstractmethod
-    def voltage(
-        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
-    ) -> Floats:
-        """WE minus CE, from the ionic current density, the tapped sums and the reservoirs."""
+        `sums` are mean filtered current densities, a row a chain of the bank.
+        """
 
     @abstractmethod
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:

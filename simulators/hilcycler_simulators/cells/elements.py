@@ -48,13 +48,30 @@ def transmissive(tau: float, modes: int = 40) -> Chain:
     return _lumped(4.0 * tau / (odd * math.pi) ** 2, 8.0 / (odd * math.pi) ** 2, 1.0)
 
 
-def reflective(tau: float, modes: int = 40) -> Chain:
+def reflective(tau: float, modes: int = 14, decades: float = 7.0) -> Chain:
     """coth(sqrt(s tau))/sqrt(s tau) - 1/(s tau): surface minus mean in a layer with a blocked far side.
 
-    Weights sum to 1/3; the 1/(s tau) that is left out is the state of charge.
+    Weights sum to 1/3; the 1/(s tau) that is left out is the state of charge. Modes at k^2 pi^2: the
+    first `modes` one by one, the next by groups of equal width in ln(tau) down to `decades` below tau,
+    the rest one fast lump. Without the groups the lump of a slow layer is an arc in the spectrum.
     """
-    k = np.arange(1, modes + 1, dtype=np.float64)
-    return _lumped(tau / (k * math.pi) ** 2, 2.0 / (k * math.pi) ** 2, 1.0 / 3.0)
+    last = round(10.0 ** (decades / 2.0) / math.pi)
+    k = np.arange(1, last + 1, dtype=np.float64)
+    weights = 2.0 / (k * math.pi) ** 2
+    logarithms = -2.0 * np.log(k * math.pi)
+    edges = np.append(np.arange(modes), _group_edges(modes, last))
+    summed = np.add.reduceat(weights, edges)
+    centres = np.add.reduceat(weights * logarithms, edges) / summed
+    return _lumped(tau * np.exp(centres), summed, 1.0 / 3.0)
+
+
+def _group_edges(first: int, last: int) -> NDArray[np.int64]:
+    """Where groups of modes begin (from 0) that are PER_DECADE to a decade of time constants."""
+    count = math.ceil(2.0 * math.log10((last + 0.5) / (first + 0.5)) * PER_DECADE)
+    edges: NDArray[np.int64] = np.unique(np.geomspace(first + 0.5, last + 0.5, count + 1)[:-1].round()).astype(
+        np.int64
+    )
+    return edges
 
 
 def _lumped(taus: NDArray[np.float64], weights: NDArray[np.float64], total: float) -> Chain:

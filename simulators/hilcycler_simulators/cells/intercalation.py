@@ -14,7 +14,6 @@ rate tests of layered oxides do. `film` is everything on the lithium side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -23,7 +22,7 @@ import numpy as np
 
 from hilcycler_simulators.cells import elements
 from hilcycler_simulators.cells.ageing import STEADY, Age, Growth
-from hilcycler_simulators.cells.bank import Bank, Floats, Tap
+from hilcycler_simulators.cells.bank import Bank, Floats
 from hilcycler_simulators.cells.chemistry import Chemistry
 from hilcycler_simulators.cells.elements import Chain
 from hilcycler_simulators.cells.interfaces import MA_CM2, Electrolyte, Film, Metal, Transfer, areal, nearby
@@ -122,15 +121,11 @@ class Intercalation(Chemistry):
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, self.host, nearby(temperature))
 
-    def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
-        return (
-            bank.tap("film", self._film(age, temperature)),
-            bank.tap("salt"),
-            bank.tap("transfer"),
-            bank.tap("host", 1.0 / self._capacity(age)),
-        )
-
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
+        if np.ndim(j) == 0:  # one rate all along: the usual and the fast case
+            gains = _rates(self.metal, self.fade, float(j))
+            steadily: Floats = store + np.multiply.outer(np.multiply(j, seconds), gains)
+            return steadily
         charge = np.multiply(j, seconds)
         out, back = np.maximum(charge, 0.0), np.minimum(charge, 0.0)
         taken = self.fade.charge_efficiency(j) * out
@@ -139,15 +134,13 @@ class Intercalation(Chemistry):
         after: Floats = store + np.stack(gained, axis=-1)
         return after
 
-    def voltage(
-        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
-    ) -> Floats:
-        film, salt, transfer, lag = tapped
-        surface = self._fraction(store, age) - lag
+    def voltage(self, j: float | Floats, sums: Floats, store: Floats, age: Age, temperature: float) -> Floats:
+        film, salt, transfer, lag = sums
+        surface = self._fraction(store, age) - lag / self._capacity(age)
         volts: Floats = (
             self.host.curve(surface)
             + self.electrolyte.voltage(j, salt, temperature)
-            + film
+            + self._film(age, temperature) * film
             + self.transfer.voltage(transfer, self._transfer_growth(age), temperature)
         )
         lithium = self.excess + store[..., _ANODE]
@@ -233,13 +226,22 @@ class Intercalation(Chemistry):
         return self.host.tau * arrhenius(self.host.activation_energy, temperature)
 
 
+@lru_cache(maxsize=256)
+def _rates(metal: Metal, fade: Fade, j: float) -> Floats:
+    """d(reservoirs)/d(charge) at that current density."""
+    if j <= 0.0:
+        return np.array([-1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+    taken = float(fade.charge_efficiency(j))
+    return np.concatenate(([-taken, 0.0, 1.0 - taken], metal.plated(np.array(1.0))))
+
+
 @lru_cache(maxsize=64)
 def _bank(film: Film, electrolyte: Electrolyte, transfer: Transfer, host: Host, temperature: float) -> Bank:
     return Bank.of(
         (
-            ("film", film.chain(temperature)),
-            ("salt", electrolyte.chain(temperature)),
-            ("transfer", transfer.chain(temperature)),
-            ("host", host.chain(temperature)),
+            film.chain(temperature),
+            electrolyte.chain(temperature),
+            transfer.chain(temperature),
+            host.chain(temperature),
         )
     )

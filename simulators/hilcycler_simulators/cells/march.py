@@ -67,7 +67,6 @@ class Marched:
         self.horizon = min(moment.age.horizon(chemistry.life, drive), setting.steady_for)
         self._setting, self._moment = setting, moment
         self._width, self._ratio = nodes
-        self._taps = chemistry.taps(setting.bank, moment.age, setting.temperature)
         self.leak = chemistry.leak(moment.age)
         self._leak = self.leak or Leak()
         self._imposed = chemistry.imposed(drive, moment.store, moment.age, setting.temperature)
@@ -147,11 +146,18 @@ class Marched:
                 return np.full(len(times), volts), ionic + self._leak.current(voltage)
 
     def _reach(self, nodes: list[_Node], times: Floats) -> _Reach:
+        if len(nodes) == 1:
+            return self._reach_one(nodes[0], times)
         seconds = times - np.array([node.at for node in nodes])
         ionic = np.array([node.ionic for node in nodes])
-        a, b, c = self._setting.bank.ramp(seconds)
+        a, b, c = self._setting.bank.ramps(seconds)
         base = a * np.stack([node.states for node in nodes]) + b * ionic[:, None]
         return _Reach(times, seconds, ionic, np.stack([node.store for node in nodes]), base, c)
+
+    def _reach_one(self, node: _Node, times: Floats) -> _Reach:
+        seconds, ionic = times - node.at, np.array([node.ionic])
+        a, b, c = self._setting.bank.ramp(float(seconds[0]))
+        return _Reach(times, seconds, ionic, node.store[None], a * node.states + b * node.ionic, c)
 
     def _solve(self, reach: _Reach, guess: Floats) -> tuple[Floats, Floats, Floats]:
         """Ionic current, voltage and reservoirs at the instants reached.
@@ -160,15 +166,22 @@ class Marched:
         inside the bracket that it has seen, for the condition rises with the current.
         """
         setting, age = self._setting, self._moment.age
-        start = [tap.now(reach.base) for tap in self._taps]
-        gain = [tap.now(reach.gain) for tap in self._taps]
+        start, gain = setting.bank.now(reach.base), setting.bank.now(reach.gain)
 
         def stores(j: Floats) -> Floats:
             return setting.chemistry.stores(reach.store, 0.5 * (reach.ionic + j), reach.seconds, age)
 
+        def felt(j: Floats) -> bool:
+            if len(reach.store) > 1:
+                return True
+            passed = 0.5 * np.abs(reach.ionic + j).max() * reach.seconds[0]
+            return setting.chemistry.feels(reach.store[0], float(passed))
+
         def voltage(j: Floats) -> Floats:
-            tapped = [s + g * j for s, g in zip(start, gain, strict=True)]
-            return setting.chemistry.voltage(j, tapped, stores(j), age, setting.temperature)
+            beside = (slice(None), *[None] * (j.ndim - 1))
+            sums = start[beside] + gain[beside] * j
+            held = stores(j) if felt(j) else reach.store[0]
+            return setting.chemistry.voltage(j, sums, held, age, setting.temperature)
 
         if self._imposed is not None:
             j = self._imposed(reach.times)

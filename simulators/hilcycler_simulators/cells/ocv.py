@@ -27,7 +27,7 @@ class Curve:
 
     def __call__(self, fraction: Floats) -> Floats:
         """Volt against Li/Li+."""
-        within = np.clip(fraction, *self.between)
+        within = np.minimum(np.maximum(fraction, self.between[0]), self.between[1])
         volts: Floats = self.inside(within) + _WALL * (within - fraction)
         return volts
 

@@ -11,7 +11,6 @@ cells.copper`): there film and y of the copper stand for what flows where lithiu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -19,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from hilcycler_simulators.cells.ageing import STEADY, Age, Growth
-from hilcycler_simulators.cells.bank import Bank, Floats, Tap
+from hilcycler_simulators.cells.bank import Bank, Floats
 from hilcycler_simulators.cells.chemistry import Chemistry, Imposed
 from hilcycler_simulators.cells.copper import Copper
 from hilcycler_simulators.cells.drive import Drive, Potentiostat
@@ -87,10 +86,6 @@ class Plating(Chemistry):
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
 
-    def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
-        film = self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
-        return bank.tap("film", film), bank.tap("salt"), bank.tap("transfer")
-
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
         charge = np.asarray(np.multiply(j, seconds))
         start = np.broadcast_to(store, (*charge.shape, len(_NAMES)))
@@ -110,10 +105,8 @@ class Plating(Chemistry):
         after[..., _COUNTER:] += self.metal.plated(anodic)
         return after
 
-    def voltage(
-        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
-    ) -> Floats:
-        film, salt, transfer = tapped
+    def voltage(self, j: float | Floats, sums: Floats, store: Floats, age: Age, temperature: float) -> Floats:
+        film, salt, transfer = sums
         active, counter = store[..., _ACTIVE], self.excess + store[..., _COUNTER]
         there = transfer
         if self.copper.crowded(active):
@@ -127,7 +120,7 @@ class Plating(Chemistry):
             - self.copper.nucleation(active, transfer)
             - self.metal.exhaustion(counter, temperature)
             + self.electrolyte.voltage(j, salt, temperature)
-            + film
+            + self._film(age, temperature) * film
             + self.transfer.voltage(there, interface, temperature)
             + self.transfer.voltage(transfer, interface, temperature)
         )
@@ -155,14 +148,13 @@ class Plating(Chemistry):
     def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
         bulk = self.electrolyte.resistance * self.electrolyte.grown(temperature)
         j0 = self.transfer.j0(age.interface(self.life), temperature)
-        film = self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
         transient = self.copper.transient
         return {
             "area_m2": self.area,
             "temperature_K": temperature,
             "cycles": age.cycles,
             **areal("R_b", bulk, self.area),
-            **areal("R_SEI", film, self.area),
+            **areal("R_SEI", self._film(age, temperature), self.area),
             **areal("R_ct", 2.0 * thermal_voltage(temperature) / j0, self.area),
             "t_plus": self.electrolyte.transference,
             "j0_A_m2": j0,
@@ -184,6 +176,9 @@ class Plating(Chemistry):
         new: Floats = self.excess * np.eye(len(_NAMES))[_COUNTER]
         return new
 
+    def _film(self, age: Age, temperature: float) -> float:
+        return self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
+
     def _unformed(self, store: Floats) -> Floats:
         """The charge of formation still to come."""
         left: Floats = self.copper.formation - store[..., _FORMATION]
@@ -194,8 +189,8 @@ class Plating(Chemistry):
 def _bank(film: Film, electrolyte: Electrolyte, transfer: Transfer, temperature: float) -> Bank:
     return Bank.of(
         (
-            ("film", film.chain(temperature)),
-            ("salt", electrolyte.chain(temperature)),
-            ("transfer", transfer.chain(temperature)),
+            film.chain(temperature),
+            electrolyte.chain(temperature),
+            transfer.chain(temperature),
         )
     )

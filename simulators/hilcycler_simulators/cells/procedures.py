@@ -20,6 +20,7 @@ from hilcycler_simulators.cells.terminals import SimulatedCell
 Floats = NDArray[np.float64]
 
 _HOUR: Final = 3600.0
+_MINUTE: Final = 60.0
 _CENTRAL: Final = np.linspace(0.25, 0.75, 21)
 _POLARISED: Final = 0.5  # V: a cell that needs more has failed
 _SHORTED: Final = 0.3  # of the voltage a half-cycle before: a hard short
@@ -155,20 +156,22 @@ def cycle_full(cell: SimulatedCell, window: tuple[float, float], rates: Sequence
     return FullRun(np.array(charged), np.array(discharged))
 
 
-def transference(cell: SimulatedCell, bias: float = 0.01, seconds: float = 6000.0) -> float:
-    """Bruce, Vincent and Evans: I_s (dV - I_0 R_0)/(I_0 (dV - I_s R_s)), resistances from EIS.
+def transference(cell: SimulatedCell, bias: float = 0.01, seconds: float = 1200.0) -> float:
+    """Bruce, Vincent and Evans: I_s (dV - I_0 R_0)/(I_0 (dV - I_s R_s)); I_0 = dV/(R_b + R_0).
 
     R_b is where the spectrum begins, the interfaces are what it adds down to 1 Hz less the salt's
-    share, which the steady state does not know; I_0 = dV/(R_b + R_0).
+    share, which the steady state does not know. A fresh film changes meanwhile: R_s is that of the
+    last minute, in which I_s is read.
     """
     bulk, interface = _ends(cell)
-    times = np.linspace(1.0, seconds, 600)
-    course = cell.potentiostatic(np.full(600, bias), times)
-    steady = float(course.current[-1])
-    course.commit(seconds)
+    times = np.linspace(1.0, _MINUTE, 60)
+    steady, after = 0.0, interface
+    for _ in range(round(seconds / _MINUTE)):
+        after = _ends(cell)[1]
+        course = cell.potentiostatic(np.full(len(times), bias), times)
+        steady = float(course.current[-1])
+        course.commit(_MINUTE)
     first = bias / (bulk + interface)
-    _hold(cell, 0.0, 10.0 * _HOUR)
-    after = _ends(cell)[1]
     return steady * (bias - first * interface) / (first * (bias - steady * after))
 
 
@@ -179,15 +182,9 @@ def _ends(cell: SimulatedCell) -> tuple[float, float]:
 
 
 def exchange_current(cell: SimulatedCell) -> float:
-    """RT/(F R) of one electrode, A/m2, R being what charge transfer adds to the slope at rest.
-
-    Linear polarisation of 1 mV, the bulk and the film taken off; two electrodes in series.
-    """
-    truth, bias = cell.truth, 1e-3
+    """RT/(F R_ct) of each of two equal electrodes, A/m2, from what a perfect spectrum shows at rest."""
     _hold(cell, 0.0, 10.0 * _HOUR)
-    current = float(cell.potentiostatic(np.array([bias]), np.array([4.0 * _HOUR])).current[0])
-    without = truth["R_b_ohm"] + truth["R_D_ohm"] + truth["R_SEI_ohm"]
-    one = 0.5 * (bias / current - float(without)) * _area(cell)
+    one = 0.5 * float(cell.truth["R_ct_ohm"]) * _area(cell)
     return GAS * cell.temperature / FARADAY / one
 
 

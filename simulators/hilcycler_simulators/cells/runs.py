@@ -88,7 +88,7 @@ class Runs:
         return float(np.polyfit(1.0 / np.array(_TEMPERATURES), logarithms, 1)[0])
 
     def exchange_current(self, hours: float) -> float:
-        """By linear polarisation after cycling at 1 mA/cm2 and 1 mAh/cm2, A/m2."""
+        """After cycling at 1 mA/cm2 and 1 mAh/cm2, A/m2."""
         cell = self.make()
         procedures.cycle_symmetric(cell, 10.0, _MAH_CM2, hours)
         return procedures.exchange_current(cell)

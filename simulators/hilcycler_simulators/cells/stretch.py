@@ -82,7 +82,6 @@ class Free:
         self.began = moment.age.clock
         self.horizon = min(moment.age.horizon(setting.chemistry.life, drive), setting.steady_for)
         self._setting, self._moment, self._j = setting, moment, drive.j
-        self._taps = setting.chemistry.taps(setting.bank, moment.age, setting.temperature)
 
     def look(self, times: Floats) -> tuple[Floats, Floats]:
         if len(times) > _BLOCK:
@@ -111,13 +110,8 @@ class Free:
 
     def _voltage(self, times: Floats) -> Floats:
         moment, j = self._moment, self._j
-        decay = (
-            self._setting.bank.decay(times)
-            if len(times) > 1
-            else np.exp(-times[:, None] / self._setting.bank.tau)
-        )
-        tapped = [tap.follow(decay, moment.states, j) for tap in self._taps]
+        sums = self._setting.bank.follow(times, moment.states, j)
         store = moment.store
         if self._setting.chemistry.feels(store, j * float(times[-1])):
             store = self._setting.chemistry.stores(store, j, times, moment.age)
-        return self._setting.chemistry.voltage(j, tapped, store, moment.age, self._setting.temperature)
+        return self._setting.chemistry.voltage(j, sums, store, moment.age, self._setting.temperature)

@@ -14,7 +14,6 @@ discharging gives; charged over discharged capacity exceeds 100 %.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -22,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from hilcycler_simulators.cells.ageing import Age, Growth
-from hilcycler_simulators.cells.bank import Bank, Floats, Tap
+from hilcycler_simulators.cells.bank import Bank, Floats
 from hilcycler_simulators.cells.chemistry import Chemistry
 from hilcycler_simulators.cells.interfaces import MA_CM2, Electrolyte, Film, Metal, Transfer, areal, nearby
 from hilcycler_simulators.cells.kinetics import thermal_voltage
@@ -72,10 +71,6 @@ class Sulfur(Chemistry):
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
 
-    def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
-        film = self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
-        return bank.tap("film", film), bank.tap("salt"), bank.tap("transfer")
-
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
         charge = np.asarray(np.multiply(j, seconds))
         start = np.broadcast_to(store, (*charge.shape, len(_NAMES)))
@@ -105,15 +100,13 @@ class Sulfur(Chemistry):
         straight = low + j * (left - np.where(falling, leaves, 0.0))
         return np.where(first < low, first, np.where(falling, straight, above))
 
-    def voltage(
-        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
-    ) -> Floats:
-        film, salt, transfer = tapped
+    def voltage(self, j: float | Floats, sums: Floats, store: Floats, age: Age, temperature: float) -> Floats:
+        film, salt, transfer = sums
         kinetic = self.transfer.voltage(transfer, age.interface(self.life), temperature)
         volts: Floats = (
             open_circuit((self.capacity + store[..., _CHARGE]) / self._capacity(age))
             + self.electrolyte.voltage(j, salt, temperature)
-            + film
+            + self._film(age, temperature) * film
             + kinetic
         )
         lithium = self.excess + store[..., _ANODE]
@@ -139,7 +132,6 @@ class Sulfur(Chemistry):
 
     def truth(self, store: Floats, age: Age, temperature: float) -> dict[str, Any]:
         j0 = self.transfer.j0(age.interface(self.life), temperature)
-        film = self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
         charged = float((self.capacity + store[_CHARGE]) / self._capacity(age))
         return {
             "area_m2": self.area,
@@ -152,7 +144,7 @@ class Sulfur(Chemistry):
             "cycles": age.cycles,
             "shuttle_per_s": self.shuttle,
             **areal("R_b", self.electrolyte.resistance * self.electrolyte.grown(temperature), self.area),
-            **areal("R_SEI", film, self.area),
+            **areal("R_SEI", self._film(age, temperature), self.area),
             **areal("R_ct", thermal_voltage(temperature) / j0, self.area),
             "j0_A_m2": j0,
             "j0_mA_cm2": j0 / MA_CM2,
@@ -164,6 +156,9 @@ class Sulfur(Chemistry):
         """What there was before the first discharge; the reservoirs hold what came since."""
         return np.array([self.capacity, 0.0, 0.0, self.excess, 0.0, 0.0])
 
+    def _film(self, age: Age, temperature: float) -> float:
+        return self.film.resistance * age.interface(self.life) * self.film.grown(temperature)
+
     def _capacity(self, age: Age) -> float:
         cycles = age.wear * _HOUR * self.life.reference / (2.0 * self.nominal)
         return self.capacity * max(2.0 - self.fade(cycles), 0.02)
@@ -173,8 +168,8 @@ class Sulfur(Chemistry):
 def _bank(film: Film, electrolyte: Electrolyte, transfer: Transfer, temperature: float) -> Bank:
     return Bank.of(
         (
-            ("film", film.chain(temperature)),
-            ("salt", electrolyte.chain(temperature)),
-            ("transfer", transfer.chain(temperature)),
+            film.chain(temperature),
+            electrolyte.chain(temperature),
+            transfer.chain(temperature),
         )
     )

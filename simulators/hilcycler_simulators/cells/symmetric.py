@@ -8,7 +8,6 @@ densities.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from hilcycler_simulators.cells.ageing import Age
-from hilcycler_simulators.cells.bank import Bank, Floats, Tap
+from hilcycler_simulators.cells.bank import Bank, Floats
 from hilcycler_simulators.cells.chemistry import Chemistry
 from hilcycler_simulators.cells.interfaces import (
     MA_CM2,
@@ -49,26 +48,22 @@ class Symmetric(Chemistry):
     def bank(self, temperature: float) -> Bank:
         return _bank(self.film, self.electrolyte, self.transfer, nearby(temperature))
 
-    def taps(self, bank: Bank, age: Age, temperature: float) -> Sequence[Tap]:
-        film = self._film(age, temperature)
-        return bank.tap("film", film), bank.tap("salt"), bank.tap("transfer")
-
     def stores(self, store: Floats, j: float | Floats, seconds: float | Floats, age: Age) -> Floats:
-        charge = np.multiply(j, seconds)[..., None]
         if np.ndim(j) == 0:  # one sign all along: the usual and the fast case
-            after: Floats = store + charge * _rates(self.metal, bool(j > 0.0))
-        else:
-            after = store + charge * np.where(
-                charge > 0.0, _rates(self.metal, True), _rates(self.metal, False)
-            )
+            gains = _rates(self.metal, bool(j > 0.0))
+            steadily: Floats = store + np.multiply.outer(np.multiply(j, seconds), gains)
+            return steadily
+        charge = np.multiply(j, seconds)[..., None]
+        after: Floats = store + charge * np.where(
+            charge > 0.0, _rates(self.metal, True), _rates(self.metal, False)
+        )
         return after
 
-    def voltage(
-        self, j: float | Floats, tapped: Sequence[Floats], store: Floats, age: Age, temperature: float
-    ) -> Floats:
-        film, salt, transfer = tapped
+    def voltage(self, j: float | Floats, sums: Floats, store: Floats, age: Age, temperature: float) -> Floats:
+        film, salt, transfer = sums
         kinetic = self.transfer.voltage(transfer, age.interface(self.life), temperature)
-        volts = self.electrolyte.voltage(j, salt, temperature) + film + 2.0 * kinetic
+        bulk = self.electrolyte.voltage(j, salt, temperature)
+        volts: Floats = bulk + self._film(age, temperature) * film + 2.0 * kinetic
         if store.ndim > 1 or self.feels(store, 0.0):
             volts = volts + self.metal.exhaustion(self.excess + store[..., _WORKING], temperature)
             volts = volts - self.metal.exhaustion(self.excess + store[..., _COUNTER], temperature)
@@ -142,9 +137,9 @@ _STORES = ("working active", "working dead", "working SEI", "counter active", "c
 def _bank(film: Film, electrolyte: Electrolyte, transfer: Transfer, temperature: float) -> Bank:
     return Bank.of(
         (
-            ("film", film.chain(temperature)),
-            ("salt", electrolyte.chain(temperature)),
-            ("transfer", transfer.chain(temperature)),
+            film.chain(temperature),
+            electrolyte.chain(temperature),
+            transfer.chain(temperature),
         )
     )
 

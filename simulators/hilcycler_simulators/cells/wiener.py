@@ -81,8 +81,9 @@ class WienerCell:
     def galvanostatic(self, current: float, times: Floats, series: float = 0.0) -> _Course:
         """As `SimulatedCell`; `series` (ohm) are leads within the voltage that is sensed."""
         area = self._chemistry.area
-        drive = Galvanostat(current / area, series * area)
-        return self._course([drive], np.asarray(times, dtype=np.float64), [len(times)])
+        stretch, elapsed = self._enter(Galvanostat(current / area, series * area))
+        seen = self._follow(stretch, elapsed + np.asarray(times, dtype=np.float64))
+        return _Course(self, self._lived, [_Leg(0.0, stretch, elapsed)], *seen)
 
     def potentiostatic(self, voltage: Floats, times: Floats, series: float = 0.0) -> _Course:
         """As `SimulatedCell`, and cut exactly where it is committed; `series` as above."""
@@ -122,26 +123,26 @@ class WienerCell:
         """Of the ionic path: each input of the memoryless map by its slope, each with its response."""
         chemistry, temperature = self._chemistry, self.temperature
         bank = chemistry.bank(temperature)
-        taps = chemistry.taps(bank, now.age, temperature)
-        tapped = [float(tap.now(now.states)) for tap in taps]
+        sums = bank.now(now.states)
         j = self._stretch.ionic(self._elapsed)
 
-        def slope(nudge_j: float, nudged: int, nudge_store: Floats) -> float:
+        def slope(nudge_j: float, nudge_sums: Floats, nudge_store: Floats) -> float:
             either = []
             for sign in (1.0, -1.0):
-                sums = [np.array(y + sign * _NUDGE_J * (at == nudged)) for at, y in enumerate(tapped)]
+                there = sums + sign * nudge_sums
                 store = now.store + sign * nudge_store
-                volts = chemistry.voltage(j + sign * nudge_j, sums, store, now.age, temperature)
+                volts = chemistry.voltage(j + sign * nudge_j, there, store, now.age, temperature)
                 either.append(float(volts))
             return either[0] - either[1]
 
-        still = np.zeros_like(now.store)
-        areal = np.full(len(s), slope(_NUDGE_J, -1, still) / (2.0 * _NUDGE_J), dtype=np.complex128)
-        for at, tap in enumerate(taps):
-            areal += slope(0.0, at, still) / (2.0 * _NUDGE_J) * tap.response(bank, s)
+        still, unmoved = np.zeros_like(now.store), np.zeros_like(sums)
+        areal = np.full(len(s), slope(_NUDGE_J, unmoved, still) / (2.0 * _NUDGE_J), dtype=np.complex128)
+        nudges = np.diag(_NUDGE_J * bank.totals)
+        slopes = [slope(0.0, nudge, still) / (2.0 * nudge.sum()) for nudge in nudges]
+        areal += slopes @ bank.response(s)
         gains = chemistry.gains(now.store, now.age)
         if gains.any():
-            areal += slope(0.0, -1, _NUDGE_STORE * gains) / (2.0 * _NUDGE_STORE) / s
+            areal += slope(0.0, unmoved, _NUDGE_STORE * gains) / (2.0 * _NUDGE_STORE) / s
         return areal
 
     def _begin(self, moment: Moment, drive: Drive, nodes: tuple[float, float] = FINE) -> Stretch:
@@ -215,7 +216,7 @@ class WienerCell:
         voltage, density = (
             (volts[0], currents[0]) if len(legs) == 1 else map(np.concatenate, (volts, currents))
         )
-        return _Course(self, self._lived, legs, voltage, self._chemistry.area * density)
+        return _Course(self, self._lived, legs, voltage, density)
 
     def _settle(self, stretch: Stretch, elapsed: float) -> None:
         self._stretch, self._elapsed = self._pass(stretch, elapsed)
@@ -239,10 +240,16 @@ class _Course:
     lived: int
     legs: list[_Leg]
     voltage: Floats
-    current: Floats
+    density: Floats
+
+    @property
+    def current(self) -> Floats:
+        return self.density * self.cell._chemistry.area  # noqa: SLF001  (its own course)
 
     def commit(self, until: float) -> None:
         if self.lived != self.cell._lived:  # noqa: SLF001  (its own course)
             raise RuntimeError("the cell has lived on since this course was asked for")
-        leg = next(leg for leg in reversed(self.legs) if leg.begin <= until)
+        leg = self.legs[-1]
+        if leg.begin > until:
+            leg = next(leg for leg in reversed(self.legs) if leg.begin <= until)
         self.cell._settle(leg.stretch, leg.elapsed - leg.begin + until)  # noqa: SLF001
