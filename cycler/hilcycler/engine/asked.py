@@ -7,12 +7,13 @@ was off and nothing went on.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from hilcycler.errors import JournalError
 from hilcycler.protocol import Envelope
@@ -20,7 +21,7 @@ from hilcycler.records import OperatorAction
 from hilcycler.steps import Step
 
 PARKED: Final = "parked"
-_ENVELOPE: Final[TypeAdapter[Envelope]] = TypeAdapter(Envelope, config=ConfigDict(ser_json_inf_nan="strings"))
+_ENVELOPE: Final[TypeAdapter[Envelope]] = TypeAdapter(Envelope)
 
 
 class Doing(StrEnum):
@@ -65,7 +66,9 @@ class By:
 
 def limits(envelope: Envelope, step_count: int) -> dict[str, str]:
     """How tighter limits are written down: for steps that start after `step_count`."""
-    text = _ENVELOPE.dump_json(envelope).decode()
+    # JSON has no word for infinity, and an envelope without limits is full of it: numbers as text.
+    pairs = {name: list(map(str, getattr(envelope, name))) for name in ("voltage", "current", "temperature")}
+    text = json.dumps({**pairs, "charge": str(envelope.charge)})
     return {"envelope": text, "step": str(step_count)}
 
 
