@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -44,7 +44,8 @@ class Capabilities:
 
     `voltage` is the window that a cell must stay in, signed. `voltage_gain` and `voltage_offset` hold
     everywhere in it; `voltage_ranges` say it of each range, where there are several. `at_rest` says what
-    a rest is, in words: disconnected, or 0 A with the output on, and what its offset costs in charge.
+    a rest is, in words: disconnected, or 0 A with the output on, and what its offset costs in charge;
+    `off_is_known_by` what OFF rests on, where it is less than a read-back with no current seen.
     """
 
     mode: Mode
@@ -60,6 +61,7 @@ class Capabilities:
     lowest_frequency: Hertz = 0.0
     voltage_ranges: tuple[VoltageRange, ...] = ()
     at_rest: str = "disconnected: nothing flows"
+    off_is_known_by: str = ""
 
     def voltage_range(self, window: tuple[Volt, Volt]) -> VoltageRange:
         """The smallest range that holds `window`: what voltages are measured on within an envelope."""
@@ -178,6 +180,18 @@ class Channel(Protocol):
         ...
 
 
+class InWords(Protocol):
+    """What passes over a line, as a person reads it: for the flight recorder. Takes any bytes, in any chunks."""
+
+    def sent(self, data: bytes) -> Sequence[str]:
+        """What the host said, once it is said whole."""
+        ...
+
+    def received(self, data: bytes) -> Sequence[str]:
+        """What the instrument said."""
+        ...
+
+
 OpenChannel: TypeAlias = Callable[[Connect], AbstractAsyncContextManager[Channel]]
 
 
@@ -185,7 +199,8 @@ OpenChannel: TypeAlias = Callable[[Connect], AbstractAsyncContextManager[Channel
 class Driver:
     """A driver family as entry points offer it (group `hilcycler.drivers`).
 
-    `hardware` says what was tried on physical instruments, in the words users read.
+    `hardware` says what was tried on physical instruments, in the words users read. `in_words` reads a
+    recorded conversation aloud.
     """
 
     name: str
@@ -194,3 +209,4 @@ class Driver:
     serial: SerialSettings
     hardware: str
     notes: tuple[str, ...] = field(default_factory=tuple)
+    in_words: Callable[[], InWords] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hilcycler.journal import Settings, open_run
 from hilcycler.language import loads
 from hilcycler.records import Note, OperatorAction, Outcome
 from hilcycler.service.consent import HOLDS_FOR_EVER, longest_energised
-from hilcycler.service.foreground import Performed, perform
+from hilcycler.service.foreground import Order, Performed, go_on, perform
 from hilcycler_simulators.virtual_time import run
 
 LONG = """
@@ -54,6 +56,42 @@ def test_with_consent_it_is_said_before_the_start_and_written_down(tmp_path: Pat
     assert (action.verb, action.reason) == ("accept", said[0])
     notes = [each.text for each in events if isinstance(each, Note)]
     assert any("0 A with the output on; its offset" in each for each in notes), "what a rest costs"
+
+
+def test_a_run_that_goes_on_asks_again_and_writes_down_the_answer(tmp_path: Path) -> None:
+    """The files as they are in the middle of the long step are what a killed process leaves."""
+    begun, left = tmp_path / "begun", tmp_path / "left"
+    begun.mkdir()
+    left.mkdir()
+
+    def wanted(folder: Path) -> Order:
+        twin = make_twin("keithley-2450")
+        return replace(
+            order(twin, twin.connect, folder, LONG),
+            driver=registry.driver("keithley"),
+            accepts=frozenset({HOLDS_FOR_EVER}),
+        )
+
+    async def until_killed() -> None:
+        running = asyncio.create_task(perform(wanted(begun), settings=Settings(inline=True)))
+        await asyncio.sleep(60.0)
+        for each in begun.glob("*.run.sqlite*"):
+            shutil.copy(each, left)
+        await running
+
+    run(until_killed())
+    (path,) = left.glob("*.run.sqlite")
+    said: list[str] = []
+    again = replace(wanted(left), announce=said.append)
+    with pytest.raises(RequestError, match=r"for ever.*--accept holds-for-ever"):
+        run(go_on(path, replace(again, accepts=frozenset()), settings=Settings(inline=True)))
+    assert open_run(path).ended is None, "nothing was begun"
+    performed = run(go_on(path, again, settings=Settings(inline=True)))
+    assert performed.ended.outcome is Outcome.COMPLETED
+    accepted = [
+        each for each in open_run(path).events() if isinstance(each, OperatorAction) and each.verb == "accept"
+    ]
+    assert [each.reason for each in accepted] == [said[0], said[0]]
 
 
 def test_short_steps_need_no_consent(tmp_path: Path) -> None:

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from spine import order
+from spine import make_twin, order
+from typer.testing import CliRunner
 
 from hilcycler import registry
-from hilcycler.cell import Cell
-from hilcycler.engine.entry import Shown, refuse_unless_it_fits
+from hilcycler.cell import Cell, Electrode
+from hilcycler.cli import app, runs
+from hilcycler.engine.entry import Shown, refuse_unless_it_fits, refuse_unless_within
 from hilcycler.errors import RequestError
 from hilcycler.journal import Settings, open_run
 from hilcycler.protocol import Envelope
-from hilcycler.records import Note, Outcome
-from hilcycler.service.foreground import perform
+from hilcycler.records import Note, OperatorAction, Outcome
+from hilcycler.service.foreground import Order, Performed, perform
 from hilcycler_drivers.keithley.wire.models import MODELS
 from hilcycler_simulators.cells import catalogue
 from hilcycler_simulators.cells.terminals import Course, SimulatedCell
@@ -122,22 +124,92 @@ class _Exchanged:
         self.course.commit(until)
 
 
+def test_looking_at_another_cell_costs_it_nothing() -> None:
+    """At 1 V an SMU that rests with its output on and 1 V limits would pull a cell of 3 V down."""
+    cell = catalogue.make("li-lfp/wng", 1)
+    passed = [0.0]
+
+    async def main() -> None:
+        twin = KeithleyTwin(Smu(MODELS["2450"], cell))
+        let_pass = twin.smu.output.let_pass
+
+        def counted(seconds: float) -> None:
+            let_pass(seconds)
+            passed[0] += abs(twin.smu.output.cell_current) * seconds
+
+        twin.smu.output.let_pass = counted  # type: ignore[method-assign]
+        async with registry.driver("keithley").open(twin.connect) as channel:
+            meant = catalogue.make("li-li/bn-pp", 1).label
+            with pytest.raises(RequestError, match="open circuit 2"):
+                await refuse_unless_it_fits(channel, meant, Envelope((-1.0, 1.0), (-0.01, 0.01)))
+
+    run(main())
+    assert passed[0] < 1e-6, "coulombs"
+
+
+@pytest.mark.parametrize(
+    ("model", "refused"), [("emstat4-lr", True), ("emstat4-hr", False), ("keithley-2450", False)]
+)
+def test_a_cell_that_must_leave_the_instruments_window_is_refused_unseen(model: str, refused: bool) -> None:
+    ncm = replace(catalogue.make("li-lfp/wng", 1).label, name="Li||NCM", working=Electrode("NCM811"))
+    family = "keithley" if model.startswith("keithley") else "emstat"
+
+    async def main() -> None:
+        twin = make_twin(model)
+        async with registry.driver(family).open(twin.connect) as channel:
+            refuse_unless_within(channel.capabilities, ncm)
+
+    if not refused:
+        run(main())
+        return
+    with pytest.raises(RequestError, match=r"about 3\.8 V.*measures -3 V to 3 V"):
+        run(main())
+
+
+def test_from_the_command_line_the_cell_is_looked_at_unless_somebody_says_not_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool | None] = []
+
+    async def caught(order: Order, **_: object) -> Performed:
+        asked.append(order.check_cell)
+        raise RequestError("far enough")
+
+    monkeypatch.setattr(runs, "shown", caught)
+    protocol = tmp_path / "one.yaml"
+    protocol.write_text(
+        "protocol: one\ncell: {working: Li, counter: Li}\nsafety: {voltage: -1 V to 1 V}\n"
+        "steps:\n  - rest: {for: 10 s}\n"
+    )
+    for option in ([], ["--no-check-cell"]):
+        CliRunner().invoke(
+            app, ["run", str(protocol), "--port", "/dev/null", "--data", str(tmp_path), *option]
+        )
+    assert asked == [True, False]
+
+
+def test_that_nobody_looked_is_written_down(tmp_path: Path) -> None:
+    twin = KeithleyTwin(Smu(MODELS["2450"], catalogue.make("li-li/bn-pp", 1)))
+    performed = run(perform(_wanted(twin, tmp_path, look=False), settings=Settings(inline=True)))
+    actions = [each for each in open_run(performed.path).events() if isinstance(each, OperatorAction)]
+    assert [each.verb for each in actions] == ["skip-check"]
+
+
 def test_leads_the_wrong_way_round_are_named() -> None:
     cell = catalogue.make("li-lfp/wng", 1)
     with pytest.raises(RequestError, match="wrong way round"):
         shows(Reversed(cell), cell.label, "keithley")
 
 
-def test_what_the_cell_showed_stands_in_the_run(tmp_path: Path) -> None:
-    cell = catalogue.make("li-li/bn-pp", 1)
-    twin = KeithleyTwin(Smu(MODELS["2450"], cell))
+def _wanted(twin: KeithleyTwin, folder: Path, *, look: bool) -> Order:
     text = "protocol: one\nsafety: {voltage: -1 V to 1 V}\nsteps:\n  - plate: {current: 1 mA, for: 10 s}\n"
-    wanted = replace(
-        order(EmStatTwin(cell), twin.connect, tmp_path, text),
-        driver=registry.driver("keithley"),
-        check_cell=True,
-    )
-    performed = run(perform(wanted, settings=Settings(inline=True)))
+    wanted = order(EmStatTwin(twin.smu.cell), twin.connect, folder, text)
+    return replace(wanted, driver=registry.driver("keithley"), check_cell=look)
+
+
+def test_what_the_cell_showed_stands_in_the_run(tmp_path: Path) -> None:
+    twin = KeithleyTwin(Smu(MODELS["2450"], catalogue.make("li-li/bn-pp", 1)))
+    performed = run(perform(_wanted(twin, tmp_path, look=True), settings=Settings(inline=True)))
     assert performed.ended.outcome is Outcome.COMPLETED
     notes = [each.text for each in open_run(performed.path).events() if isinstance(each, Note)]
     assert any("ohm to a pulse" in each for each in notes)

@@ -64,6 +64,8 @@ class Told:
     energised: bool
     beyond: float
     said: frozenset[tuple[float, float]]
+    off_unseen: bool
+    """A 2400 measures nothing while it is off, so it cannot see that its relay sticks: declared, not hidden."""
 
     @property
     def outcome(self) -> tuple[Outcome, OffState]:
@@ -105,16 +107,23 @@ def on(faults: list[Fault], folder: Path, text: str = SHORT, model: str = "2450"
             accepts=frozenset({HOLDS_FOR_EVER}),
         )
         performed = await perform(wanted, settings=Settings(inline=True))
-        return performed.path, twin.energised
+        # A relay that sticks where nothing flows (at a rest, with a lead off) passes nothing, and shows nothing.
+        return performed.path, twin.energised and smu.output.cell_current != 0.0
 
     path, energised = run(main())
     assert verify(path).verdict is Verdict.WHOLE, "I2"
-    return Told(open_run(path), energised, beyond[0], frozenset(said))
+    return Told(
+        open_run(path),
+        energised,
+        beyond[0],
+        frozenset(said),
+        model == "2400" and twin.smu.mishaps.relay_sticks,
+    )
 
 
 def hold(told: Told) -> None:
     outcome, off = told.outcome
-    if off is OffState.OFF:
+    if off is OffState.OFF and not told.off_unseen:
         assert not told.energised, "I1: said OFF"
     assert told.beyond <= T_OFF, "I1: beyond the envelope for too long"
     columns = told.found.columns()
@@ -194,6 +203,24 @@ def test_a_relay_that_sticks_is_told_as_unconfirmed(tmp_path: Path) -> None:
     told = on([f.StuckOutput(), f.NotANumber(sample=100)], tmp_path)
     assert told.outcome == (Outcome.TRIPPED, OffState.UNCONFIRMED)
     assert told.energised
+
+
+def test_a_2400_whose_relay_sticks_says_off_by_its_own_word_and_declares_that(tmp_path: Path) -> None:
+    told = on([f.StuckOutput(), f.NotANumber(sample=100)], tmp_path, model="2400")
+    assert told.outcome == (Outcome.TRIPPED, OffState.OFF)
+    assert told.energised, "nothing on the wire could show it"
+    known_by = {}
+
+    async def asked(model: str) -> None:
+        async with registry.driver("keithley").open(
+            KeithleyTwin(Smu(MODELS[model], catalogue.make("li-li/bn-pp", 1))).connect
+        ) as channel:
+            known_by[model] = channel.capabilities.off_is_known_by
+
+    for model in MODELS:
+        run(asked(model))
+    assert [model for model, word in known_by.items() if word] == ["2400"]
+    assert "a relay that sticks is not seen" in known_by["2400"]
 
 
 # --- any fault anywhere ------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Progress:
     def __init__(self, planned_steps: int, *, plain: bool) -> None:
         self._planned, self._plain = max(planned_steps, 1), plain
         self._began = process_time()
-        self._title, self._state, self._step = "", "starting", ""
+        self._title, self._state, self._step, self._note = "", "starting", "", ""
         self._voltage = self._current = self._test_time = 0.0
         self._cycle = self._done = self._said = 0
         self._trace: deque[float] = deque(maxlen=_WIDTH)
@@ -67,7 +67,11 @@ class Progress:
                 self._report()
             case Tripped() | Failed() | RunEnded():
                 self._state = record.kind.replace("run-", "")
-            case ImpedancePoint() | Gap() | Resumed() | OperatorAction() | Note():
+            case Note():
+                self._note = record.text
+                if self._plain:
+                    say(f"  note: {inert(record.text)}")
+            case ImpedancePoint() | Gap() | Resumed() | OperatorAction():
                 pass
             case _:
                 assert_never(record)
@@ -111,7 +115,9 @@ class Progress:
         bar = Table.grid(padding=(0, 2))
         share = min(self._done / self._planned, 1.0)
         bar.add_row(ProgressBar(total=1.0, completed=share, width=40), f"{share:4.0%}", self._eta())
-        return Group(Text(inert(self._title)), facts, bar, Text(sparkline(list(self._trace)), style="cyan"))
+        trace = Text(sparkline(list(self._trace)), style="cyan")
+        note = [Text(f"note: {inert(self._note)}", style="dim")] if self._note else []
+        return Group(Text(inert(self._title)), facts, bar, trace, *note)
 
     def live(self) -> Live:
         """A live display of this progress; nothing is drawn when there is no terminal."""

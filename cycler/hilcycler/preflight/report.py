@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -182,6 +182,7 @@ def in_words(report: Report) -> list[str]:
     done = report.rehearsed
     if done is not None:
         lines += _told(report, done)
+    lines += _measured(report)
     lines.append(f"if this computer dies: {able.host_death.in_words}")
     lines += _phases(report)
     return lines
@@ -205,11 +206,27 @@ def _told(report: Report, done: Rehearsed) -> Iterator[str]:
         yield f"temperature   {done.temperature.lowest:.2f} K to {done.temperature.highest:.2f} K"
 
 
+def _measured(report: Report) -> Iterator[str]:
+    """What the instrument promises of voltages within these limits, and what a rest and OFF are on it."""
+    able = report.capabilities
+    low, high = able.voltage
+    on = able.voltage_range(report.envelope.voltage)
+    yield (
+        f"voltages are measured on the range of {engineering(on.full_scale, 'V')}, of a window of {low:g} V to "
+        f"{high:g} V, within {on.gain:.2g} of the reading and {engineering(on.offset, 'V')}"
+    )
+    yield f"a rest is {able.at_rest}"
+    if able.off_is_known_by:
+        yield f"OFF is known by {able.off_is_known_by}"
+
+
 def _phases(report: Report) -> Iterator[str]:
     """Each step as written: range, accuracy, what it is if this computer dies in it."""
     able = report.capabilities
     for index, step in reading.written(report.protocol.body):
-        if isinstance(step, Rest | SetTemperature | OperatorPause):
+        if isinstance(step, Rest):
+            death = f"rests: {able.at_rest}"
+        elif isinstance(step, SetTemperature | OperatorPause):
             death = "open circuit: nothing flows"
         elif able.host_death.holds_for_ever:
             death = "stays energised"
@@ -241,6 +258,10 @@ def as_json(report: Report, accepted: frozenset[str]) -> dict[str, Any]:
         "cell": report.cell,
         "findings": found,
         "host death": report.capabilities.host_death.in_words,
+        "at rest": report.capabilities.at_rest,
+        "voltage window V": list(report.capabilities.voltage),
+        "voltage ranges": [asdict(each) for each in report.capabilities.voltage_ranges],
+        "voltage range": asdict(report.capabilities.voltage_range(report.envelope.voltage)),
         "seconds": round(report.seconds, 3),
         "rehearsal": None,
     }

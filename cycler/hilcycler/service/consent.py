@@ -1,14 +1,24 @@
-"""Some instruments go on for ever when this computer dies. Whoever leaves a cell on one says so first."""
+"""What must be agreed to and seen before a run begins, or goes on; what was is written into the run.
+
+Some instruments go on for ever when this computer dies: whoever leaves a cell on one says so first.
+And the cell shows that it is the one that was meant, unless somebody says that it need not.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from hilcycler.channel import Capabilities
+from hilcycler.cell import Cell
+from hilcycler.channel import Capabilities, Channel
+from hilcycler.clock import Stamp
+from hilcycler.engine.entry import Shown, refuse_unless_it_fits, refuse_unless_within
 from hilcycler.errors import RequestError
-from hilcycler.protocol import Group, Insert, Node, Protocol, Repeat, ends_of
+from hilcycler.protocol import Envelope, Group, Insert, Node, Protocol, Repeat, ends_of
 from hilcycler.quantities import Second, duration
+from hilcycler.records import Event, Note, OperatorAction
 from hilcycler.steps import (
     ChargeReached,
     ConstantCurrent,
@@ -24,6 +34,71 @@ from hilcycler.steps import (
 HOLDS_FOR_EVER: Final = "holds-for-ever"
 ATTENDED: Final[Second] = 300.0
 """A step that is over sooner is begun by somebody who is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What was agreed to, what the cell showed, and whether somebody said that it need not show itself."""
+
+    consented: str | None = None
+    shown: Shown | None = None
+    skipped: bool = False
+
+    def events(self, stamp: Stamp) -> tuple[Event, ...]:
+        """As they are written into the run."""
+        told: list[Event] = []
+        if self.shown is not None:
+            told.append(Note(f"the cell before the run: {self.shown}", stamp))
+        if self.skipped:
+            told.append(OperatorAction("operator", "skip-check", "the cell was not looked at first", stamp))
+        if self.consented is not None:
+            told.append(OperatorAction("operator", "accept", self.consented, stamp))
+        return tuple(told)
+
+
+async def clear_to_begin(
+    channel: Channel,
+    protocol: Protocol,
+    cell: Cell,
+    envelope: Envelope,
+    accepted: frozenset[str],
+    *,
+    check_cell: bool | None,
+    announce: Callable[[str], None] | None = None,
+) -> Cleared:
+    """Everything that must be so before `protocol` is begun; RequestError, the output off, if it is not.
+
+    `check_cell`: see that what hangs on the channel is `cell`; False: somebody said not to; None: there
+    is nothing to see, for `cell` is a twin's own. `announce` is told what was agreed to and seen.
+    """
+    refuse_unless_within(channel.capabilities, cell)
+    cleared = clear_to_go_on(channel, protocol, accepted, announce=announce)
+    if not check_cell:
+        return Cleared(cleared.consented, skipped=check_cell is False)
+    if announce is not None:
+        announce("looking at the cell: a rest, then two small pulses")
+    shown = await refuse_unless_it_fits(channel, cell, envelope)
+    if announce is not None:
+        announce(f"the cell: {shown}")
+    return Cleared(cleared.consented, shown)
+
+
+def clear_to_go_on(
+    channel: Channel,
+    protocol: Protocol,
+    accepted: frozenset[str],
+    *,
+    announce: Callable[[str], None] | None = None,
+) -> Cleared:
+    """As `clear_to_begin`, for a run whose process ended: the danger is the same, and so is the question.
+
+    The cell is not looked at: the instrument may still be at work on it, and a cell in the middle of its
+    protocol drifts as it likes.
+    """
+    consented = refuse_without_consent(channel.capabilities, protocol, accepted)
+    if consented is not None and announce is not None:
+        announce(consented)
+    return Cleared(consented)
 
 
 def refuse_without_consent(

@@ -14,11 +14,12 @@ OVERVOLTAGE_STEPS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its command, the value sent, and what reading it back must show."""
+    """One setting: its command, the value sent, and what reading it back must show, `within` what share."""
 
     header: Header
     value: str
     shows: float | str | None
+    within: float = 1e-4
 
     @property
     def command(self) -> str:
@@ -34,11 +35,16 @@ class Setting:
             return True
         if isinstance(self.shows, str):
             return reply.strip().strip('"').upper().startswith(self.shows)
-        return abs(reading(reply) - self.shows) <= 1e-4 * abs(self.shows) + 1e-12
+        return abs(reading(reply) - self.shows) <= self.within * abs(self.shows) + 1e-12
 
 
 def numeric(header: Header, value: float) -> Setting:
     return Setting(header, f"{value:.9g}", value)
+
+
+def scale(header: Header, full_scale: float) -> Setting:
+    """A range; some firmware tells it by its full scale, some by what it reaches, 5 % beyond."""
+    return Setting(header, f"{full_scale:.9g}", full_scale, within=0.0501)
 
 
 def switch(header: Header, *, on: bool) -> Setting:
@@ -79,38 +85,56 @@ def integration(function: str, cycles: float) -> Setting:
 
 
 def current_source(model: Model, full_scale: float, limit: float, voltage_range: float) -> list[Setting]:
-    """Source current at 0 A, with the voltage limit behind it, and measure voltage."""
+    """Source current at 0 A, with the voltage limit behind it, and measure voltage.
+
+    0 A comes before the range, which is refused while it does not hold the level of an earlier step.
+    """
     settings = [
         Setting(v.SOURCE_FUNCTION, "CURR", "CURR"),
-        numeric(v.CURRENT_RANGE, full_scale),
         numeric(v.CURRENT, 0.0),
+        scale(v.CURRENT_RANGE, full_scale),
         voltage_limit(model, limit),
     ]
     if model.dialect is Dialect.LEGACY:
-        return [*settings, *BOTH_2400]
+        return [*settings, *BOTH_2400, scale(v.SENSE_VOLTAGE_RANGE, voltage_range)]
     return [
         *settings,
         Setting(v.CURRENT_READ_BACK, "ON", None),
         Setting(v.SENSE_FUNCTION, '"VOLT"', "VOLT"),
-        numeric(v.SENSE_VOLTAGE_RANGE, voltage_range),
+        scale(v.SENSE_VOLTAGE_RANGE, voltage_range),
     ]
 
 
-def voltage_source(model: Model, voltage: float, current_limit: float, full_scale: float) -> list[Setting]:
-    """Source voltage with the current limited, and measure current on one fixed range: no glitches."""
+def voltage_source(
+    model: Model, voltage: float, voltage_range: float, limit: float, full_scale: float
+) -> list[Setting]:
+    """Source voltage on one fixed range, the current limited and measured on another: no glitches.
+
+    The range is refused while it does not hold the level of an earlier step, and the level where it
+    lies beyond the range; the output is off meanwhile.
+    """
     settings = [
         Setting(v.SOURCE_FUNCTION, "VOLT", "VOLT"),
+        Setting(v.VOLTAGE, "0", None),
+        scale(v.VOLTAGE_RANGE, voltage_range),
         numeric(v.VOLTAGE, voltage),
     ]
     if model.dialect is Dialect.LEGACY:
-        return [*settings, numeric(v.CURRENT_PROTECTION_2400, current_limit), *BOTH_2400]
-    return [
-        *settings,
-        Setting(v.VOLTAGE_READ_BACK, "ON", None),
-        Setting(v.SENSE_FUNCTION, '"CURR"', "CURR"),
-        numeric(v.SENSE_CURRENT_RANGE, full_scale),
-        numeric(v.CURRENT_LIMIT, current_limit),
-    ]
+        settings += BOTH_2400
+    else:
+        settings += [
+            Setting(v.VOLTAGE_READ_BACK, "ON", None),
+            Setting(v.SENSE_FUNCTION, '"CURR"', "CURR"),
+        ]
+    return settings + current_limit(model, limit, full_scale)
+
+
+def current_limit(model: Model, limit: float, full_scale: float) -> list[Setting]:
+    """How much current may pass while voltage is sourced, and the range it is measured on."""
+    seen = scale(v.SENSE_CURRENT_RANGE, full_scale)
+    if model.dialect is Dialect.LEGACY:
+        return [numeric(v.CURRENT_PROTECTION_2400, limit), seen]
+    return [seen, numeric(v.CURRENT_LIMIT, limit)]
 
 
 def overvoltage(model: Model, voltage: float) -> list[Setting]:

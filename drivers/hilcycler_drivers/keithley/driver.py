@@ -6,16 +6,25 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
-from hilcycler.channel import Activity, Capabilities, CurrentRange, HostDeath, Measured, Mode, Remark
+from hilcycler.channel import (
+    Activity,
+    Capabilities,
+    CurrentRange,
+    HostDeath,
+    Measured,
+    Mode,
+    Remark,
+    VoltageRange,
+)
 from hilcycler.clock import loop_time
 from hilcycler.errors import (
     CyclerError,
     InstrumentError,
     LinkLost,
     LinkTimeout,
-    StepRefused,
     WireError,
     WrongInstrument,
 )
@@ -30,33 +39,34 @@ from hilcycler.steps import (
     CyclicVoltammetry,
     LinearSweep,
     Rest,
-    Sampling,
     Step,
 )
-from hilcycler_drivers.keithley import dialect
+from hilcycler_drivers.keithley import dialect, timing
+from hilcycler_drivers.keithley.refusal import WINDOW, refuse_unless_it_can
 from hilcycler_drivers.keithley.session import Session
+from hilcycler_drivers.keithley.timing import Line
 from hilcycler_drivers.keithley.wire import vocabulary as v
 from hilcycler_drivers.keithley.wire.models import Dialect, Model, model_of
 from hilcycler_drivers.software_steps import Reading, Stepping
-from hilcycler_drivers.software_steps.stepping import drive, refuse_unless_software
+from hilcycler_drivers.software_steps.stepping import drive
 
-FASTEST: Final[Second] = 0.01
-"""Over a network; a slower line is measured when it is opened, and what it cannot carry is refused."""
 ROUND_TRIPS: Final = 4
 """The shortest of so many is the line's; the others waited for something else."""
-LINE_HZ: Final = 50.0
-SETTLING: Final[Second] = 0.0015
-"""Beside the integration, each reading takes about this."""
-WINDOW: Final[tuple[Volt, Volt]] = (-20.0, 20.0)
 READING_WITHIN: Final[Second] = 1.0
 SAFE_WITHIN: Final[Second] = 3.0
 GIVE_UP_AFTER: Final[Second] = 15.0
+UNREAD: Final = 3
 PAUSE: Final[Second] = 0.25
+REST_RANGE: Final[Ampere] = 1e-6
+"""A rest is 0 A on the range that holds this."""
 OFF_CURRENT: Final = 1e-3
 """An output that is off passes less than this share of the smallest range that holds the set-point."""
 
 HOST_DEATH: Final = HostDeath(
     "it holds the last set-point for ever, within the limits that were loaded into it", holds_for_ever=True
+)
+ITS_WORD: Final = (
+    "its own word: this model measures nothing while its output is off, so a relay that sticks is not seen"
 )
 TECHNIQUES: Final = frozenset(
     {Rest, ConstantCurrent, ConstantVoltage, ConstantCurrentConstantVoltage, LinearSweep, CyclicVoltammetry}
@@ -74,6 +84,15 @@ async def open_keithley(connect: Connect) -> AsyncIterator[Keithley]:
         await channel.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How voltage is sourced, beside its level."""
+
+    voltage_range: Volt
+    limit: Ampere
+    cycles: float
+
+
 class Keithley:
     """See hilcycler.channel.Channel; also the Source that software steps run on."""
 
@@ -84,13 +103,12 @@ class Keithley:
         self._instrument = Instrument("keithley", "unknown", "", "")
         self._function = ""
         self._range = 0
-        self._round_trip: Second = 0.0
+        self._line = Line(0.0)
         self._cycles = 1.0  # of the power line, that a reading is averaged over
-        self._sourcing: Ampere = 0.0  # the limit on the current while voltage is sourced
-        self._integrating = 0.0
+        self._how: _How | None = None
         self._said = ""  # what a rest costs is told once, not at each of a thousand
         self._remark: Remark | None = None
-        self._unreadable = False
+        self._unread = 0
         self._step: tuple[Step, Envelope] | None = None
 
     # --- opening and closing
@@ -101,12 +119,12 @@ class Keithley:
         session = Session(await self._connect())
         self._session = session
         model, serial, firmware = model_of(await session.ask(v.IDENTITY.text + "?"))
-        self._round_trip = math.inf
+        round_trip = math.inf
         for _ in range(ROUND_TRIPS):  # an identity is about as long as a reading
             asked = loop_time()
             if model_of(await session.ask(v.IDENTITY.text + "?")) != (model, serial, firmware):
                 raise WireError(f"{session.name} gives two identities")
-            self._round_trip = min(self._round_trip, loop_time() - asked)
+            round_trip = min(round_trip, loop_time() - asked)
         if model is None:
             raise WrongInstrument(f"{session.name}: what answers is no Keithley SMU that we know")
         if model.dialect is Dialect.MODERN:
@@ -115,10 +133,10 @@ class Keithley:
                 raise WrongInstrument(
                     f"{session.name} speaks {language}; set its command set to SCPI (menu, settings) and restart it"
                 )
-        instrument = Instrument("keithley", model.name, serial, firmware, simulated=serial.startswith("SIM"))
+        instrument = Instrument("keithley", model.title, serial, firmware, simulated=serial.startswith("SIM"))
         if self._instrument.serial and instrument != self._instrument:
             raise WrongInstrument(f"{session.name}: {instrument} answers instead of {self._instrument}")
-        self._model, self._instrument = model, instrument
+        self._model, self._instrument, self._line = model, instrument, Line(round_trip)
         await session.tell(v.CLEAR.text)
         await session.set(dialect.off_states(model))
 
@@ -147,53 +165,39 @@ class Keithley:
     @property
     def capabilities(self) -> Capabilities:
         model = self._known
-        _, usual = model.voltage_range(2.0)
+        _, widest = model.voltage_range(WINDOW[1])
         return Capabilities(
             mode=Mode.HOST_STEPPED,
             techniques=TECHNIQUES,
             voltage=WINDOW,
-            voltage_gain=usual.gain,
-            voltage_offset=usual.offset,
+            voltage_gain=widest.gain,
+            voltage_offset=widest.offset,
             current_ranges=tuple(
                 CurrentRange(at, each.full_scale, each.gain, each.offset)
                 for at, each in enumerate(model.current)
             ),
-            fastest_sampling=self._fastest,
+            fastest_sampling=self._line.fastest,
             turnaround=0.0,
             host_death=HOST_DEATH,
+            voltage_ranges=tuple(
+                VoltageRange(at, each.full_scale, each.gain, each.offset)
+                for at, each in enumerate(model.voltage)
+                if each.full_scale <= WINDOW[1]
+            ),
+            at_rest=_at_rest(model),
+            off_is_known_by=ITS_WORD if model.dialect is Dialect.LEGACY else "",
         )
-
-    @property
-    def _fastest(self) -> Second:
-        """What the line can carry, with the shortest conversion and a fifth to spare."""
-        return max(FASTEST, 1.2 * (self._round_trip + _conversion(_cycles_for(FASTEST))))
 
     def check(self, step: Step, envelope: Envelope) -> None:
         """See Channel."""
-        refuse_unless_software(step)
-        low, high = envelope.voltage
-        if not (WINDOW[0] <= low and high <= WINDOW[1]):
-            raise StepRefused(
-                f"safety limits {low:g} V to {high:g} V lie outside {WINDOW[0]:g} V to {WINDOW[1]:g} V"
-            )
-        current = getattr(step, "current", 0.0)
-        if abs(current) > self._known.most_current:
-            raise StepRefused(
-                f"{current:g} A: a {self._known.name} sources at most {self._known.most_current:g} A"
-            )
-        asked = _asked_period(step)
-        if asked < self._fastest:
-            raise StepRefused(
-                f"a sample every {asked:g} s was asked for; this channel delivers one every "
-                f"{self._fastest:.3g} s at best (a round trip over this line takes {self._round_trip:.2g} s)"
-            )
+        refuse_unless_it_can(step, envelope, self._known, self._line)
 
     # --- running a step
 
     async def start(self, step: Step, envelope: Envelope) -> None:
         """See Channel."""
         self.check(step, envelope)
-        self._cycles = _cycles_for(_period(step, self._fastest))
+        self._cycles = timing.cycles_for(timing.period(step, self._line.fastest))
         said = await drive(self, step, envelope)
         self._remark = Remark(said) if said and said != self._said else None
         self._said = said or self._said
@@ -206,7 +210,7 @@ class Keithley:
         (step, envelope), self._step = self._step, None
         if self._remark is not None:
             yield self._remark
-        async for measured in Stepping(self, self._fastest).run(step, envelope):
+        async for measured in Stepping(self, self._line.fastest).run(step, envelope):
             yield measured
 
     async def adopt(self, step: Step, envelope: Envelope) -> bool:  # noqa: ARG002
@@ -224,12 +228,9 @@ class Keithley:
 
     async def rest(self, envelope: Envelope) -> str:
         """0 A with the output on: a relay that opens at every rest wears out, and measures nothing."""
-        _, smallest = self._known.current_range(1e-6)
+        _, smallest = self._known.current_range(REST_RANGE)
         await self._source_current(0.0, smallest.full_scale, envelope)
-        return (
-            f"rest: 0 A with the output on; its offset of up to {smallest.offset:g} A "
-            f"passes up to {smallest.offset * 3600.0:.2g} C an hour"
-        )
+        return f"rest: {_at_rest(self._known)}"
 
     async def drive_current(self, current: Ampere, envelope: Envelope) -> None:
         """See Source."""
@@ -241,12 +242,11 @@ class Keithley:
         limit = _limit(envelope)
         before = model.current[self._range].full_scale
         self._range, _ = model.current_range(full_scale)
-        level, scale = dialect.numeric(v.CURRENT, current), dialect.numeric(v.CURRENT_RANGE, full_scale)
+        level, scale = dialect.numeric(v.CURRENT, current), dialect.scale(v.CURRENT_RANGE, full_scale)
         if not await self._driving(session, "CURR"):
-            _, seen = model.voltage_range(limit)
-            await session.set(dialect.wiring(model))
-            await session.set(dialect.overvoltage(model, limit))
-            await session.set(dialect.current_source(model, full_scale, limit, seen.full_scale))
+            seen = self.capabilities.voltage_range(envelope.voltage).full_scale
+            await self._prepare(session, limit)
+            await session.set(dialect.current_source(model, full_scale, limit, seen))
             await session.set([dialect.integration("CURR", self._cycles)])
             await self._switch_on(session, "CURR")
             await session.set([level])
@@ -259,23 +259,29 @@ class Keithley:
         """See Source."""
         session, model = self._trusted(), self._known
         limit = min(most, model.most_current)
-        level = dialect.numeric(v.VOLTAGE, voltage)
-        if (self._sourcing, self._integrating) == (limit, self._cycles) and await self._driving(
-            session, "VOLT"
-        ):
-            await session.set([level])
-            return
         self._range, scale = model.current_range(limit)
-        await session.set(dialect.wiring(model))
-        await session.set(dialect.overvoltage(model, _limit(envelope)))
-        await session.set(dialect.voltage_source(model, voltage, limit, scale.full_scale))
-        await session.set([dialect.integration("VOLT", self._cycles)])
+        seen = self.capabilities.voltage_range(envelope.voltage).full_scale
+        how, self._how = self._how, _How(seen, limit, self._cycles)
+        averaged = dialect.integration("VOLT", self._cycles)
+        if how is not None and how.voltage_range == seen and await self._driving(session, "VOLT"):
+            changed = (
+                [] if how == self._how else [*dialect.current_limit(model, limit, scale.full_scale), averaged]
+            )
+            await session.set([dialect.numeric(v.VOLTAGE, voltage), *changed])
+            return
+        await self._prepare(session, _limit(envelope))
+        await session.set(dialect.voltage_source(model, voltage, seen, limit, scale.full_scale))
+        await session.set([averaged])
         await self._switch_on(session, "VOLT")
-        self._sourcing = limit
-        self._integrating = self._cycles
 
     async def _driving(self, session: Session, function: str) -> bool:
         return self._function == function and await self._is_on(session)
+
+    async def _prepare(self, session: Session, limit: Volt) -> None:
+        """Before another function is chosen: output off, so that no level of an earlier step comes on."""
+        await session.set([dialect.switch(v.OUTPUT, on=False)])
+        await session.set(dialect.wiring(self._known))
+        await session.set(dialect.overvoltage(self._known, limit))
 
     async def _switch_on(self, session: Session, function: str) -> None:
         await session.set(dialect.off_states(self._known))
@@ -301,12 +307,11 @@ class Keithley:
 
         What does not obey is told 0 A, and OFF again over fresh links, until it is given up as UNCONFIRMED.
         """
-        self._step = None
-        until, attempts = loop_time() + GIVE_UP_AFTER, 0
+        self._step, self._unread = None, 0
+        until = loop_time() + GIVE_UP_AFTER
         while loop_time() < until:
-            if await self._switched_off(again=attempts > 0):
+            if await self._switched_off():
                 return OffState.OFF
-            attempts += 1
             try:
                 async with asyncio.timeout(SAFE_WITHIN):
                     await self.connect()
@@ -314,30 +319,33 @@ class Keithley:
                 await asyncio.sleep(PAUSE)
         return OffState.UNCONFIRMED
 
-    async def _switched_off(self, *, again: bool) -> bool:
-        """One attempt. One that measures nothing while off is believed when it says so twice, freshly asked."""
+    async def _switched_off(self) -> bool:
+        """One attempt.
+
+        An instrument that never measures while it is off is believed when everything else was answered over
+        `UNREAD` fresh links. A reading lost on one of them proves nothing.
+        """
         try:
             async with asyncio.timeout(SAFE_WITHIN):
                 await self.off()
-                if again and self._unreadable and not await self._is_on(self._trusted()):
+                if self._unread >= UNREAD and not await self._is_on(self._trusted()):
                     return True
                 return await self._proved_off(self._trusted())
         except (CyclerError, TimeoutError):
             return False
 
     async def _proved_off(self, session: Session) -> bool:
-        self._unreadable = False
         stays_on = await self._is_on(session)
         await session.tell(v.CURRENT.text + " 0")
         if stays_on:
             return False
         model = self._known
         if model.dialect is Dialect.LEGACY:
-            return True  # it refuses to measure with its output off
+            return True  # see ITS_WORD
         try:
             reply = await session.ask(dialect.read_both(model), READING_WITHIN)
         except LinkTimeout:
-            self._unreadable = True
+            self._unread += 1
             raise
         _, current = dialect.both(model, await session.ask(v.SOURCE_FUNCTION.text + "?"), reply)
         return abs(current) <= max(OFF_CURRENT * model.current[self._range].full_scale, 1e-7)
@@ -349,30 +357,13 @@ class Keithley:
         return reply == "1"
 
 
-def _period(step: Step, fastest: Second) -> Second:
-    """How often `step` is sampled."""
-    match step:
-        case LinearSweep() | CyclicVoltammetry():
-            return max(step.step / step.rate, fastest)
-        case _:
-            return max(getattr(step, "sampling", Sampling()).decide, fastest)
-
-
-def _asked_period(step: Step) -> Second:
-    """How often somebody wants to see a sample; sweeps are judged by what steps them."""
-    if isinstance(step, LinearSweep | CyclicVoltammetry):
-        return step.step / step.rate
-    every = getattr(step, "sampling", Sampling()).every
-    return math.inf if every is None else every
-
-
-def _cycles_for(period: Second) -> float:
-    """As much averaging, up to one cycle of the power line, as fits in 40 % of a period."""
-    return round(min(1.0, max(0.01, (0.4 * period - SETTLING) * LINE_HZ)), 3)
-
-
-def _conversion(cycles: float) -> Second:
-    return cycles / LINE_HZ + SETTLING
+def _at_rest(model: Model) -> str:
+    """What a rest is, and what it costs in charge: an open circuit would cost the relay instead."""
+    _, smallest = model.current_range(REST_RANGE)
+    return (
+        f"0 A with the output on; its offset of up to {smallest.offset:g} A "
+        f"passes up to {smallest.offset * 3600.0:.2g} C an hour"
+    )
 
 
 def _limit(envelope: Envelope) -> Volt:

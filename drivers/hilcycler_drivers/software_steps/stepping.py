@@ -2,6 +2,11 @@
 
 The order within a sample is the safety of the cell: measure, compare with the envelope, and if it is
 outside switch off at once; only then is anything integrated, judged, recorded or handed on.
+
+The first measurement comes as soon as the output is on, for the grid may be as wide as minutes, and a
+cell whose voltage lies beyond the instrument's own limit is drawn upon until somebody looks. Only its
+voltage is judged, for the current that charges a double layer is over before the first sample; it is
+not recorded.
 """
 
 from __future__ import annotations
@@ -35,6 +40,8 @@ from hilcycler_drivers.software_steps.judging import Ends
 HAND_OVER: Second = 1.0
 """Samples are handed on in blocks of about this long: often enough for a display, seldom enough to
 cost nothing."""
+CATCH_UP: Second = 0.1
+"""What is behind by less than this, or a period, is sampled at once and flagged; the rest stays missed."""
 LIMIT_MARGIN = 1.02
 STUCK_AFTER = 10
 """So many identical readings of a noisy converter while current flows mean that it is stuck."""
@@ -93,6 +100,16 @@ class Stepping:
         stuck = _Stuck(driven=not isinstance(step, Rest))
         contact = _Contact(step.current if isinstance(step, ConstantCurrent) else None)
         number, foreseen = 0, math.inf
+        behind = max(CATCH_UP, plan.period)
+        first = await self._source.measure()
+        violation = _beyond(first, envelope)
+        if violation is not None:
+            await self._source.off()
+            now = loop_time() - began
+            rows.add(now, first, late=False, keep=True)
+            yield rows.block()
+            yield EnvelopeCrossed(violation, now)
+            return
         while True:
             on_grid = (number + 1) * plan.period
             due = min(on_grid, foreseen)
@@ -126,7 +143,7 @@ class Stepping:
                 rows.clear()
             foreseen = ends.foreseen(now, reading.current, charge)
             if due == on_grid:
-                number = max(number + 1, int(now / plan.period))  # what was missed stays missed
+                number = max(number + 1, int((now - behind) / plan.period))
 
 
 def refuse_unless_software(step: Step) -> None:
@@ -173,13 +190,15 @@ def _backstop(envelope: Envelope) -> Ampere:
 
 def _outside(reading: Reading, envelope: Envelope) -> Violation | None:
     """Written so that NaN is outside."""
-    low, high = envelope.voltage
-    if not low <= reading.voltage <= high:
-        return Violation("voltage", reading.voltage, low, high)
     low, high = envelope.current
     if not low <= reading.current <= high:
-        return Violation("current", reading.current, low, high)
-    return None
+        return _beyond(reading, envelope) or Violation("current", reading.current, low, high)
+    return _beyond(reading, envelope)
+
+
+def _beyond(reading: Reading, envelope: Envelope) -> Violation | None:
+    low, high = envelope.voltage
+    return None if low <= reading.voltage <= high else Violation("voltage", reading.voltage, low, high)
 
 
 class _Stuck:
@@ -265,6 +284,8 @@ class _Rows:
         self._rule = sampling
         # Readings come a little early or late: what is due within half a period is due now.
         self._due_after = math.inf if sampling.every is None else sampling.every - 0.5 * period
+        self._all = sampling == Sampling(sampling.decide, every=None)
+        self._growth = math.inf if sampling.growth is None else sampling.growth
         self._held: list[tuple[Second, Volt, Ampere, int, int]] = []
         self._last: tuple[Second, Volt, Ampere] | None = None
 
@@ -284,13 +305,12 @@ class _Rows:
 
     def _due(self, time: Second, reading: Reading) -> bool:
         rule = self._rule
-        if self._last is None or (
-            rule.every is None and rule.voltage_change is None and rule.current_change is None
-        ):
+        if self._last is None or self._all:
             return True
         since, voltage, current = self._last
         return (
             time - since >= self._due_after
+            or time >= since * self._growth
             or (rule.voltage_change is not None and abs(reading.voltage - voltage) >= rule.voltage_change)
             or (rule.current_change is not None and abs(reading.current - current) >= rule.current_change)
         )

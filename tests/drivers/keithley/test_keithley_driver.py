@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
 from spine import make_twin, on_memory, order
 
 from hilcycler import registry
+from hilcycler.channel import EnvelopeCrossed
 from hilcycler.clock import loop_time
 from hilcycler.errors import InstrumentError, LinkTimeout, StepRefused, WireError, WrongInstrument
 from hilcycler.journal import Run, Settings, open_run
@@ -20,7 +22,15 @@ from hilcycler.protocol import Envelope
 from hilcycler.records import OffState, Outcome, StepEnded, Tripped
 from hilcycler.service.consent import HOLDS_FOR_EVER
 from hilcycler.service.foreground import perform
-from hilcycler.steps import ConstantCurrent, End, PotentiostaticImpedance, Sampling, TimeReached
+from hilcycler.steps import (
+    ConstantCurrent,
+    ConstantVoltage,
+    End,
+    PotentiostaticImpedance,
+    Rest,
+    Sampling,
+    TimeReached,
+)
 from hilcycler_drivers.keithley.driver import Keithley
 from hilcycler_drivers.keithley.wire.models import MODELS
 from hilcycler_simulators.cells import catalogue
@@ -102,6 +112,65 @@ def test_both_instruments_tell_the_same_story_of_one_cell(tmp_path: Path) -> Non
         assert one.charge == pytest.approx(other.charge, rel=2e-3)
 
 
+@pytest.mark.parametrize("model", ["2450", "2400"])
+def test_ranges_of_an_earlier_step_do_not_stand_in_the_way_of_the_next(model: str, tmp_path: Path) -> None:
+    text = """
+protocol: large and small in turn
+safety: {voltage: -1 V to 1 V, current: -10 mA to 10 mA}
+steps:
+  - plate: {current: 5 mA, for: 5 s}
+  - constant voltage: {voltage: 20 mV, for: 5 s}
+  - plate: {current: 10 uA, for: 5 s}
+  - constant voltage: {voltage: -10 mV, for: 5 s}
+  - rest: {for: 5 s}
+  - strip: {current: 5 mA, for: 5 s}
+"""
+    found = whole_run(smu(model), tmp_path, text)
+    assert found.ended is not None
+    assert (found.ended.outcome, found.ended.reason) == (Outcome.COMPLETED, "protocol complete")
+
+
+@pytest.mark.parametrize("model", ["2450", "2400"])
+@pytest.mark.parametrize(
+    ("limits", "full_scale", "offset"),
+    [("-150 mV to 150 mV", 0.2, 2e-4), ("-1 V to 1 V", 2.0, 3e-4), ("-5 V to 5 V", 20.0, 1e-3)],
+)
+def test_voltages_are_as_accurate_as_the_range_that_holds_the_limits(
+    model: str, limits: str, full_scale: float, offset: float, tmp_path: Path
+) -> None:
+    """Sourcing current and sourcing voltage alike; the header says it, and the readings keep it."""
+    twin = smu(model)
+    found = whole_run(twin, tmp_path, SHORT.replace("-1 V to 1 V", limits))
+    assert (found.header.voltage_gain, found.header.voltage_offset) == pytest.approx(
+        (1.5e-4 if full_scale == 20.0 else 1.2e-4, offset)
+    )
+    assert [each.full_scale for each in found.header.voltage_ranges][-3:] == [0.2, 2.0, 20.0]
+    assert twin.smu.voltage_range == full_scale
+    assert twin.smu.source_voltage_range == full_scale
+    held = found.columns()["voltage"][-5:]
+    assert np.abs(held - 0.010).max() <= offset + 1.5e-4 * 0.010
+
+
+@pytest.mark.parametrize("model", ["2450", "2400"])
+def test_a_cell_beyond_the_limits_is_let_go_before_the_first_sample_is_due(model: str) -> None:
+    """Its own limit clamps an SMU that meets a fuller cell: that must not last for a wide grid."""
+
+    async def main() -> float:
+        twin = KeithleyTwin(Smu(MODELS[model], catalogue.make("li-lfp/wng", 1)))
+        channel = Keithley(twin.connect)
+        await channel.connect()
+        began = loop_time()
+        await channel.start(Rest((End(TimeReached(600.0)),), Sampling(60.0, 60.0)), LIMITS)
+        last = [each async for each in channel.records()][-1]
+        assert isinstance(last, EnvelopeCrossed)
+        assert not twin.smu.output.on
+        assert await channel.safe() is OffState.OFF
+        await channel.aclose()
+        return loop_time() - began
+
+    assert run(main()) < 0.5
+
+
 def test_off_means_disconnected_before_a_cell_is_energised() -> None:
     async def conversation(channel: Keithley, twin: KeithleyTwin) -> dict[str, str]:
         return dict(twin.smu.output.off_state)
@@ -166,7 +235,11 @@ def test_what_it_cannot_do_is_refused_with_the_limit() -> None:
     async def conversation(channel: Keithley, twin: KeithleyTwin) -> None:
         ends = (End(TimeReached(10.0)),)
         with pytest.raises(StepRefused, match=r"at most 1\.05 A"):
-            channel.check(ConstantCurrent(2.0, ends), LIMITS)
+            channel.check(ConstantCurrent(2.0, ends), replace(LIMITS, current=(-3.0, 3.0)))
+        with pytest.raises(StepRefused, match=r"-0\.01 A to 0\.01 A"):
+            channel.check(ConstantCurrent(-0.02, ends), LIMITS)
+        with pytest.raises(StepRefused, match=r"1\.5 V lies outside the safety limits"):
+            channel.check(ConstantVoltage(1.5, ends), LIMITS)
         with pytest.raises(StepRefused, match="sets and measures"):
             channel.check(PotentiostaticImpedance(0.01, 1e5, 0.1), LIMITS)
         with pytest.raises(StepRefused, match=r"every 0\.001 s"):

@@ -46,6 +46,11 @@ class Model:
     most_current: Ampere
     most_voltage: Volt
 
+    @property
+    def title(self) -> str:
+        """What people call it, and records too."""
+        return f"Keithley {self.name}"
+
     def current_range(self, value: Ampere) -> tuple[int, Range]:
         """Position and range of the smallest one that holds `value`."""
         return _smallest(self.current, value)

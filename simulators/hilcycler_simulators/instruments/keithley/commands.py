@@ -135,6 +135,14 @@ def _current_range(smu: Smu, unit: Unit) -> None:
     smu.set_current_range(unit)
 
 
+def _voltage_range(smu: Smu, unit: Unit) -> None:
+    smu.set_voltage_range(unit)
+
+
+def _voltage_range_auto(smu: Smu, unit: Unit) -> None:
+    smu.source_voltage_range = 0.0 if truth(unit) else smu.source_voltage_scale
+
+
 def _sense_auto(smu: Smu, unit: Unit) -> None:
     smu.sense_current_range = 0.0 if truth(unit) else 1.0
 
@@ -242,9 +250,12 @@ _COMMON: list[tuple[Header, Answer]] = [
     (v.CURRENT_RANGE_AUTO, ignored),
     (v.CURRENT_DELAY, ignored),
     (v.CURRENT_MODE_2400, ignored),
-    (v.VOLTAGE, _level("voltage", lambda smu: smu.model.most_voltage)),
-    (v.VOLTAGE_RANGE, ignored),
-    (v.VOLTAGE_RANGE_AUTO, ignored),
+    (v.VOLTAGE, _level("voltage", lambda smu: smu.most_voltage)),
+    (v.VOLTAGE_RANGE, setting(lambda smu: number(smu.source_voltage_scale), _voltage_range)),
+    (
+        v.VOLTAGE_RANGE_AUTO,
+        setting(lambda smu: str(int(smu.source_voltage_range == 0.0)), _voltage_range_auto),
+    ),
     (v.VOLTAGE_DELAY, ignored),
     (v.VOLTAGE_MODE_2400, ignored),
     (v.SENSE_FUNCTION, on_smu("sense", word, str)),

@@ -57,6 +57,7 @@ class Smu:
     terminals: str = "FRON"
     voltage_range: float = 20.0
     sense_current_range: float = 0.0  # 0: by itself
+    source_voltage_range: float = 0.0  # 0: by itself
     overvoltage: str = "NONE"
     elements: list[str] = field(default_factory=list)
     last: tuple[float, float] = (math.nan, math.nan)
@@ -85,6 +86,7 @@ class Smu:
         self.terminals = "FRON"
         self.voltage_range = 20.0
         self.sense_current_range = 0.0
+        self.source_voltage_range = 0.0
         self.overvoltage = "NONE"
         self.elements = ["VOLT", "CURR", "RES", "TIME", "STAT"]
 
@@ -219,6 +221,28 @@ class Smu:
         else:
             self.output.current_range = wanted.full_scale
 
+    @property
+    def source_voltage_scale(self) -> float:
+        """Full scale of the range that voltage is sourced on, and then measured on too."""
+        return self.source_voltage_range or self.model.voltage_range(self.output.voltage)[1].full_scale
+
+    @property
+    def most_voltage(self) -> float:
+        """The largest level that may be sourced: on a fixed range that range's."""
+        if self.source_voltage_range:
+            return self.model.voltage_range(self.source_voltage_range)[1].most
+        return self.model.most_voltage
+
+    def set_voltage_range(self, unit: Unit) -> None:
+        """The smallest range that holds the value; one that does not hold the present level is refused."""
+        _, wanted = self.model.voltage_range(unit.number())
+        if abs(unit.number()) > self.model.most_voltage:
+            self.fail(-222, "Data out of range")
+        elif abs(self.output.voltage) > wanted.most:
+            self.fail(-221, "Settings conflict")
+        else:
+            self.source_voltage_range = wanted.full_scale
+
     # --- readings -----------------------------------------------------------------------------
 
     def measure(self) -> tuple[float, float]:
@@ -237,7 +261,13 @@ class Smu:
         _, i_range = self.model.current_range(
             (self.sense_current_range or current) if self.output.function == "VOLT" else self.output.current
         )
-        _, v_range = self.model.voltage_range(self.voltage_range if self.sense == "VOLT" else voltage)
+        _, v_range = self.model.voltage_range(
+            self.source_voltage_scale
+            if self.output.function == "VOLT"
+            else self.voltage_range
+            if self.sense == "VOLT"
+            else voltage
+        )
         read = (
             self._converted(voltage, v_range.full_scale, v_range.gain, v_range.offset, "voltage"),
             self._converted(current, i_range.full_scale, i_range.gain, i_range.offset, "current"),
