@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
@@ -71,6 +72,7 @@ def reproduction(name: str) -> Any:  # noqa: ANN401  (papers, rows of each, and 
     return _load("reproductions", name)
 
 
+@cache
 def _load(group: str, name: str) -> Any:  # noqa: ANN401  (each caller says what it is)
     for entry in entry_points(group=f"hilcycler.{group}", name=name):
         return entry.load()

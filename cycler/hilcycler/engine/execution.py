@@ -185,6 +185,10 @@ class Execution(Watching):
 
     async def _taken_up(self, planned: Planned | None) -> None:
         """A run that goes on after its process ended may be parked, or was just going on after a pause."""
+        if self._resumed and self._at.parked is None and self._at.cut_off is None:
+            self._sink.put(Resumed(self._at.step_count, False, NOT_WATCHED, self._stamp()))
+            if self._at.finished is not None and self.channel.capabilities.host_death.holds_for_ever:
+                self._declare_gap(self._at.finished, NOT_WATCHED, self._started_within)
         if planned is None or not (self._at.parked or self._at.park or self._at.look_again):
             return
         off = await self._safe_for_a_pause()

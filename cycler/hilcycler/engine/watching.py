@@ -35,9 +35,10 @@ from hilcycler.steps import Rest, StepResult
 class Position:
     """How far a run has come: what a resumed run starts from.
 
-    `parked`: nothing goes on until somebody says so; `park`: it is to be parked before anything else,
-    and by whom; `park_unless_adopted`: if the instrument no longer runs the step. `at_boundary`: a pause or stop that was asked for and has not acted. `look_again`: what
-    is measured after a pause was cut off.
+    `finished`: the last step, if it had ended and no other had started. `parked`: nothing goes on until
+    somebody says so; `park`: it is to be parked before anything else, and by whom; `park_unless_adopted`:
+    if the instrument no longer runs the step. `at_boundary`: a pause or stop that was asked for and has
+    not acted. `look_again`: what is measured after a pause was cut off.
     """
 
     step_count: int = 0
@@ -45,6 +46,7 @@ class Position:
     test_time: Second = 0.0
     open_circuit: Volt | None = None
     cut_off: CutOff | None = None
+    finished: CutOff | None = None
     parked: OperatorAction | None = None
     park: OperatorAction | None = None
     park_unless_adopted: OperatorAction | None = None

@@ -39,12 +39,13 @@ class CutOff:
 class ResumeState:
     """What an engine needs to go on with a run.
 
-    `results`: of all finished steps, in order, for `protocol.resume`. `cut_off`: the steps started
-    since the last finished one, in order: usually one or none, more if remainders were cut off too.
+    `results`: of all finished steps, in order, for `protocol.resume`; `taken`: index and cycle of each.
+    `cut_off`: the steps started since the last finished one, in order: usually one or none, more if remainders were cut off too.
     `open_circuit`: the last voltage at rest. `last_utc` and `last_monotonic`: when the last event was
     written. `tripped`: the trip since the run was last resumed, if there was one; `failed` likewise.
     `actions`: what people asked. `looking_again`: what is measured after a pause had begun, and its end,
-    or that of the pause, is not to be seen in the protocol's steps.
+    or that of the pause, is not to be seen in the protocol's steps. `finished`: the last step that has ended,
+    if none has started since: an instrument may hold its set-point until the next.
     """
 
     header: RunStarted
@@ -60,6 +61,8 @@ class ResumeState:
     failed: Failed | None = None
     actions: tuple[OperatorAction, ...] = ()
     looking_again: bool = False
+    taken: tuple[tuple[int, int], ...] = ()
+    finished: CutOff | None = None
 
 
 def resume_state(path: Path, fallback: Path | None = None) -> ResumeState:
@@ -85,6 +88,8 @@ def resume_state(path: Path, fallback: Path | None = None) -> ResumeState:
         failed=told.failed,
         actions=tuple(told.actions),
         looking_again=told.looking_again,
+        finished=told.finished,
+        taken=tuple(told.taken),
     )
 
 
@@ -93,6 +98,8 @@ class _Told:
 
     def __init__(self) -> None:
         self.results: list[StepResult] = []
+        self.taken: list[tuple[int, int]] = []
+        self._place = (0, 0)
         self.unfinished: list[Link] = []
         self.open_circuit: Volt | None = None
         self.step_count = 0
@@ -102,6 +109,7 @@ class _Told:
         self.failed: Failed | None = None
         self.actions: list[OperatorAction] = []
         self.looking_again = False
+        self.finished: CutOff | None = None
         self.gaps: dict[int, tuple[Second, Coulomb]] = {}  # after pieces, by their step count
         self._resting = self._aside = self._adopted = False
 
@@ -115,7 +123,9 @@ class _Told:
                 self._aside = record["step_index"] == 0
                 self._adopted = False
                 if not self._aside:
+                    self._place = (record["step_index"], record["cycle"])
                     self.unfinished.append(link)
+                    self.finished = None
                     self.looking_again = False
                     self._resting = record["step"]["kind"] == "rest"
             case "step-ended" if self._aside:
@@ -124,6 +134,8 @@ class _Told:
                 ended = from_json(link.record)
                 assert isinstance(ended, StepEnded)
                 self.results.append(ended.result)
+                self.taken.append(self._place)
+                self.finished = _finished(self.unfinished[-1], ended) if self.unfinished else None
                 self.unfinished.clear()
                 if self._resting and ended.result.last_voltage is not None:
                     self.open_circuit = ended.result.last_voltage
@@ -149,6 +161,13 @@ class _Told:
                 )
             case _:
                 pass
+
+
+def _finished(link: Link, ended: StepEnded) -> CutOff:
+    started = from_json(link.record)
+    assert isinstance(started, StepStarted)
+    result = ended.result
+    return CutOff(started, ended.test_time - started.test_time, result.charge, result.last_voltage)
 
 
 def _cut_off(run: Run, link: Link, gaps: dict[int, tuple[Second, Coulomb]]) -> CutOff:

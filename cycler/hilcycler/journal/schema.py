@@ -196,6 +196,16 @@ def _read_from(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def tables(path: Path) -> int:
+    """How many tables there are: none in a file that was made and not yet written. sqlite3.Error."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        found: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    finally:
+        connection.close()
+    return found
+
+
 def _roll_back(path: Path) -> None:
     """Undo the last step of a sealing that a power cut interrupted: a reader must not, SQLite says."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
