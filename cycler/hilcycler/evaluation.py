@@ -6,7 +6,7 @@ and says what each of them completes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -88,12 +88,49 @@ def replay(run: Recorded) -> Iterator[Record]:
 
 def evaluate(run: Recorded, evaluation: Evaluation) -> tuple[Accumulator, list[Finding]]:
     """Everything that `evaluation` finds in a run, and the accumulator for its summary."""
-    accumulator = evaluation.start()
-    found: list[Finding] = []
+    return evaluate_all(run, {evaluation.name: evaluation})[evaluation.name]
+
+
+def evaluate_all(
+    run: Recorded, evaluations: Mapping[str, Evaluation]
+) -> dict[str, tuple[Accumulator, list[Finding]]]:
+    """As `evaluate`, for several evaluations; the run is read once."""
+    found: dict[str, tuple[Accumulator, list[Finding]]] = {
+        name: (each.start(), []) for name, each in evaluations.items()
+    }
     for record in replay(run):
-        found += accumulator.put(record)
-    found += accumulator.finish()
-    return accumulator, found
+        for accumulator, findings in found.values():
+            findings.extend(accumulator.put(record))
+    for accumulator, findings in found.values():
+        findings.extend(accumulator.finish())
+    return found
+
+
+def in_columns(finding: Finding) -> dict[str, str]:
+    """One number for a table that people read: what it is, of which cycle, how sure, how defined."""
+    known = finding.as_dict()
+    interval, inputs = known.get("interval95"), known.get("inputs", {})
+    scale = float(getattr(getattr(finding, "unit", None), "factor", 1.0))  # from SI to what `text` shows
+    where = inputs.get("cycles", inputs.get("cycle", ""))
+    defined = (
+        inputs.get("definition") or known.get("formula"),
+        inputs.get("electrodes"),
+        known.get("window"),
+    )
+    return {
+        "quantity": str(known["name"]),
+        "cycle": f"{where:g}" if isinstance(where, float) else str(where),
+        "value": finding.text(),
+        "95 %": "" if interval is None else f"{interval[0] * scale:.6g} to {interval[1] * scale:.6g}",
+        "definition": "; ".join(str(each) for each in defined if each),
+        "reservations": "; ".join(known.get("flags", {}).values()),
+    }
+
+
+def refusals(accumulator: Accumulator) -> list[str]:
+    """Why an accumulator gave no number where somebody might have expected one."""
+    refused = getattr(accumulator, "refused", ())
+    return [str(each) for each in (refused.values() if isinstance(refused, Mapping) else refused)]
 
 
 def _blocks(chunks: Iterable[dict[str, NDArray[Any]]]) -> Iterator[SampleBlock]:

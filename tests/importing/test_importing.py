@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from spine import make_twin, on_memory
 
 from hilcycler import registry
 from hilcycler.errors import RequestError
 from hilcycler.evaluation import evaluate
 from hilcycler.export.bdf import export_csv
+from hilcycler.export.parquet import export_parquet
 from hilcycler.importing import read
 from hilcycler.journal import open_run
 from hilcycler_protocols.evaluation.overpotential import quoted
@@ -54,6 +57,26 @@ def test_our_own_export_gives_the_same_overpotential(tmp_path: Path, lithium: Pa
     ours = quoted(evaluate(open_run(path), registry.evaluation("overpotential"))[0].summary())  # type: ignore[arg-type]
     theirs = quoted(evaluate(read(exported, {}, lithium), registry.evaluation("overpotential"))[0].summary())  # type: ignore[arg-type]
     assert theirs.value == pytest.approx(ours.value, rel=1e-4)
+
+
+def test_our_own_export_as_parquet_gives_what_the_csv_gives(tmp_path: Path, lithium: Path) -> None:
+    path = on_memory(make_twin(), tmp_path, cycles=2).path
+    written = read(export_csv(path, tmp_path / "run.bdf.csv"), {}, lithium)
+    typed = read(export_parquet(path, tmp_path / "run.bdf.parquet"), {}, lithium)
+    first, second = (summary(run, "overpotential") for run in (written, typed))
+    assert first
+    assert [each.as_dict() for each in first] == [each.as_dict() for each in second]
+
+
+def test_a_parquet_file_that_is_none_or_holds_words_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(RequestError, match="cannot be read as Parquet"):
+        read(broken)
+    words = tmp_path / "words.parquet"
+    parquet.write_table(pa.table({"time/s": ["one", "two"], "Ewe/V": [1.0, 2.0], "I/mA": [1.0, 1.0]}), words)
+    with pytest.raises(RequestError, match="'time/s': string is not a number"):
+        read(words)
 
 
 def test_efficiency_of_a_mapped_table(tmp_path: Path) -> None:

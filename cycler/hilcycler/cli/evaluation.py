@@ -13,7 +13,7 @@ from hilcycler.cli import app
 from hilcycler.cli.files import DATA, JSON, run_path
 from hilcycler.cli.output import inert, print_json, say, table
 from hilcycler.errors import RequestError
-from hilcycler.evaluation import Evaluation, Finding, evaluate
+from hilcycler.evaluation import Evaluation, evaluate, in_columns, refusals
 from hilcycler.journal import open_run
 
 
@@ -40,7 +40,7 @@ def evaluate_run(
     recorded = _recorded(run, columns or (), cell, data)
     accumulator, found = evaluate(recorded, found_as)
     summary = list(accumulator.summary(last))
-    refused = _reasons(getattr(accumulator, "refused", ()))
+    refused = refusals(accumulator)
     if as_json:
         print_json(
             {
@@ -52,7 +52,9 @@ def evaluate_run(
         )
     else:
         table(
-            [_row(each) for each in [*(found if every else ()), *summary]], as_json=False, empty="no number"
+            [in_columns(each) for each in [*(found if every else ()), *summary]],
+            as_json=False,
+            empty="no number",
         )
         for reason in refused[:5]:
             say(f"refused: {inert(reason)}")
@@ -120,35 +122,6 @@ def _tell(outcome: Any) -> None:  # noqa: ANN401  (a plug-in's own type)
 
 def _because(reason: str) -> str:
     return f" ({inert(reason)})" if reason else ""
-
-
-def _row(finding: Finding) -> dict[str, Any]:
-    known = finding.as_dict()
-    interval, scale, inputs = known.get("interval95"), _shown_scale(finding), known.get("inputs", {})
-    where = inputs.get("cycles", inputs.get("cycle", ""))
-    defined = (
-        inputs.get("definition") or known.get("formula"),
-        inputs.get("electrodes"),
-        known.get("window"),
-    )
-    return {
-        "quantity": known["name"],
-        "cycle": f"{where:g}" if isinstance(where, float) else where,
-        "value": finding.text(),
-        "95 %": "" if interval is None else f"{interval[0] * scale:.6g} to {interval[1] * scale:.6g}",
-        "definition": "; ".join(str(each) for each in defined if each),
-        "reservations": "; ".join(known.get("flags", {}).values()),
-    }
-
-
-def _shown_scale(finding: Finding) -> float:
-    """From SI to the unit that `text` is written in."""
-    unit = getattr(finding, "unit", None)
-    return float(getattr(unit, "factor", 1.0))
-
-
-def _reasons(refused: Any) -> list[str]:  # noqa: ANN401  (a list, or by the count of the step)
-    return [str(each) for each in (refused.values() if isinstance(refused, dict) else refused)]
 
 
 def _recorded(run: str, columns: Sequence[str], cell: Path | None, data: Path | None) -> Any:  # noqa: ANN401  (a run, or data like one)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,22 @@ _SCALE: Final[Mapping[str, float]] = {
 _UNIT: Final = re.compile(r"^(?P<name>.*?)\s*(?:/\s*(?P<slash>[^/()]+)|[\[(](?P<paren>[^\])]+)[\])])\s*$")
 
 
+class Table(Protocol):
+    """A header, and its columns as numbers."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    @property
+    def where(self) -> str:
+        """The file, for messages."""
+        ...
+
+    def column(self, place: int) -> NDArray[np.float64]:
+        """One column; what is missing is NaN; RequestError if it holds no numbers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TableOfText:
     """A header and its rows, as read."""
@@ -58,8 +74,48 @@ class TableOfText:
         return out
 
 
-def table_of(path: Path) -> TableOfText:
-    """The table in a CSV, a tab-separated text or a Bio-Logic `.mpt` (whose header says how long it is)."""
+@dataclass(frozen=True, slots=True)
+class TableOfParquet:
+    """A Parquet file; columns are read as they are asked for."""
+
+    names: Sequence[str]
+    file: Any
+    where: str
+
+    def column(self, place: int) -> NDArray[np.float64]:
+        """See Table."""
+        import pyarrow as pa
+
+        read = self.file.read(columns=[self.names[place]]).column(0)
+        try:
+            numbers = read.cast(pa.float64()).to_numpy()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise RequestError(
+                f"{self.where}, column {self.names[place]!r}: {read.type} is not a number"
+            ) from None
+        return np.asarray(numbers, dtype=np.float64)
+
+
+def table_of(path: Path) -> Table:
+    """The table in a file: Parquet by its name, else text."""
+    return _parquet(path) if path.suffix.lower() == ".parquet" else _text(path)
+
+
+def _parquet(path: Path) -> TableOfParquet:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise RequestError(f"{path}: Parquet needs pyarrow: pip install 'hilcycler[parquet]'") from None
+    try:
+        file = parquet.ParquetFile(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RequestError(f"{path}: cannot be read as Parquet ({error})") from None
+    return TableOfParquet(file.schema_arrow.names, file, str(path))
+
+
+def _text(path: Path) -> TableOfText:
+    """A CSV, a tab-separated text or a Bio-Logic `.mpt` (whose header says how long it is)."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="strict")
     except UnicodeDecodeError:
@@ -80,7 +136,7 @@ def table_of(path: Path) -> TableOfText:
     return TableOfText([name.strip() for name in names if name.strip() or separator != "\t"], rows, str(path))
 
 
-def found_columns(table: TableOfText, mapping: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
+def found_columns(table: Table, mapping: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
     """Every column that is known or mapped, in SI, by our name; RequestError for one that is not there."""
     unknown = set(mapping) - set(_KNOWN)
     if unknown:
@@ -113,7 +169,7 @@ def _split(name: str) -> tuple[str, str]:
     return found["name"].strip().lower(), (found["slash"] or found["paren"]).strip().lower()
 
 
-def _scale(unit: str, table: TableOfText, column: str) -> float:
+def _scale(unit: str, table: Table, column: str) -> float:
     if unit not in _SCALE:
         raise RequestError(f"{table.where}: column {column!r} has the unknown unit {unit!r}")
     return _SCALE[unit]

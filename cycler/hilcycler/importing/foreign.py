@@ -73,8 +73,6 @@ class Foreign:
 
 def read(path: Path, mapping: Mapping[str, str] | None = None, cell: Path | None = None) -> Foreign:
     """The table at `path`; `mapping` is our name to theirs; `cell` a file that describes the cell."""
-    if path.suffix.lower() == ".parquet":
-        raise RequestError(f"{path}: export it as CSV first; Parquet is not read here yet")
     described = _cell(cell)
     columns = found_columns(table_of(path), mapping or {})
     start = _started(path, described)

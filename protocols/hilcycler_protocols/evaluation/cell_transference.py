@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,8 @@ from hilcycler_protocols.evaluation.results import EvaluationRefused, Result
 from hilcycler_protocols.evaluation.transference import interfaces, steady_state, transference
 from hilcycler_protocols.evaluation.uncertainty import Known
 
-_LAST_OF_A_REST = 10  # samples that make the open-circuit voltage
+_LAST_OF_A_REST = 30  # samples that make the open-circuit voltage
+_FINE = 0.3  # of a reading's last digit: noise below that hides where between two digits the truth lies
 
 
 @dataclass
@@ -24,7 +26,7 @@ class CellTransference:
     """Fed with the records of a run: t+ when the spectrum after the polarisation is complete.
 
     The polarisation is the mean measured voltage under it less the open-circuit voltage measured before
-    it, so that an offset of the voltage cancels.
+    it, so that an offset of the voltage cancels; the noise of both is part of the uncertainty.
     """
 
     refused: list[str] = field(default_factory=list)
@@ -32,7 +34,7 @@ class CellTransference:
     _header: RunStarted | None = None
     _step: StepStarted | None = None
     _blocks: list[SampleBlock] = field(default_factory=list)
-    _rest: float = 0.0
+    _rest: Known = field(default_factory=lambda: Known(0.0))
     _polarised: tuple[int, list[SampleBlock]] | None = None
     _found: list[Result] = field(default_factory=list)
 
@@ -67,7 +69,7 @@ class CellTransference:
     def _ended(self, started: StepStarted) -> None:
         match started.step:
             case Rest() if self._blocks:
-                self._rest = float(np.mean(_column(self._blocks, "voltage")[-_LAST_OF_A_REST:]))
+                self._rest = _mean(_column(self._blocks, "voltage")[-_LAST_OF_A_REST:])
             case ConstantVoltage() if self.spectra.fits and self._blocks:
                 self._polarised = (max(self.spectra.fits), self._blocks)
             case _:
@@ -78,11 +80,11 @@ class CellTransference:
         before, blocks = self._polarised
         self._polarised = None
         time, current = _column(blocks, "test_time"), _column(blocks, "current")
-        volts = _column(blocks, "voltage") - self._rest
+        under = _mean(_column(blocks, "voltage"))
         ranges = np.unique(_column(blocks, "range"))
         accuracy = promised(self._header, int(ranges[0]) if len(ranges) == 1 else None)
         try:
-            bias = Known(float(volts.mean()), 2.0 * float(volts.std()) / len(volts) ** 0.5)
+            bias = Known(under.value - self._rest.value, math.hypot(under.within, self._rest.within))
             steady = steady_state(time - time[0], current, accuracy=accuracy)
             fits = self.spectra.fits
             found = transference(bias, steady, interfaces(fits[before]), interfaces(fits[max(fits)]))
@@ -91,6 +93,18 @@ class CellTransference:
             return []
         self._found = [found]
         return self._found
+
+
+def _mean(readings: NDArray[np.float64]) -> Known:
+    """The mean, and what it may be off by: its scatter, as a band of the same standard deviation.
+
+    Readings that hardly scatter may all lie on one side of the truth by half of their last digit.
+    """
+    spread = float(readings.std(ddof=1)) if len(readings) > 1 else 0.0
+    apart = np.diff(np.unique(readings))
+    digit = float(apart.min()) if len(apart) else 0.0
+    band = math.sqrt(3.0) * spread / math.sqrt(len(readings))
+    return Known(float(readings.mean()), max(band, 0.5 * digit) if spread < _FINE * digit else band)
 
 
 def _column(blocks: list[SampleBlock], name: str) -> NDArray[np.float64]:
