@@ -181,6 +181,7 @@ class Gate:
     recording: Recording
     _since: int = -1  # samples since the last that was recorded; below zero before the first
     _last: dict[str, float] = field(default_factory=dict)
+    _next: Second = 0.0  # from when the next sample is due, where they are spread by decades
 
     @property
     def open(self) -> bool:
@@ -195,7 +196,7 @@ class Gate:
         self._since = rows - 1 - (int(due[-1]) if len(due) else at)
         return due
 
-    def chosen(self, voltage: Floats, current: Floats, *, ended: bool) -> NDArray[np.intp]:
+    def chosen(self, time: Floats, voltage: Floats, current: Floats, *, ended: bool) -> NDArray[np.intp]:
         """The samples that are recorded, by position; with `ended` the last one is."""
         count, rows = self.recording.count, len(voltage)
         if count == 1:
@@ -205,18 +206,29 @@ class Gate:
         chosen: list[NDArray[np.intp]] = []
         at = -1 - self._since if self._since >= 0 else -count
         while True:
-            found = self._until_a_change(at, rows, watched)
+            if self.recording.growth is None:
+                found = self._until_a_change(at, rows, watched)
+            else:
+                due = max(at + 1, int(np.searchsorted(time, self._next)))
+                found = self._until_a_change(at, min(rows, due + 1, at + count + 1), watched)
+                if not len(found) and due < min(rows, at + count):
+                    found = np.array([due])
             if not len(found):
                 break
             chosen.append(found)
             at = int(found[-1])
-            self._last = {str(k): float(column[at]) for k, (column, _) in enumerate(watched)}
+            self._remember(at, time, watched)
         if ended and at != rows - 1:
             at = rows - 1
             chosen.append(np.array([at]))
-            self._last = {str(k): float(column[at]) for k, (column, _) in enumerate(watched)}
+            self._remember(at, time, watched)
         self._since = rows - 1 - at
         return np.concatenate(chosen) if chosen else np.empty(0, np.intp)
+
+    def _remember(self, at: int, time: Floats, watched: Sequence[tuple[Floats, float]]) -> None:
+        self._last = {str(k): float(column[at]) for k, (column, _) in enumerate(watched)}
+        if self.recording.growth is not None:
+            self._next = float(time[at]) * self.recording.growth.value
 
     def _until_a_change(
         self, at: int, rows: int, watched: Sequence[tuple[Floats, float]]

@@ -43,7 +43,7 @@ from hilcycler_drivers.emstat import ending, refusal
 from hilcycler_drivers.emstat.compile import compile_step
 from hilcycler_drivers.emstat.judging import LIMITS
 from hilcycler_drivers.emstat.measured import Stream
-from hilcycler_drivers.emstat.program import Cause, Program
+from hilcycler_drivers.emstat.program import NUMBER, Cause, Program
 from hilcycler_drivers.emstat.recording import Recording
 from hilcycler_drivers.emstat.wire import Packages
 from hilcycler_drivers.emstat.wire.devices import DEVICES, Device
@@ -256,6 +256,7 @@ class _Running:
         self._measured: list[Measured] = []
         self._pending: list[Packages] = []
         self._pending_rows = 0
+        self._put_so_far = 0
         self._last: tuple[Floats, dict[str, Column]] | None = None
         self._time: Second = 0.0
 
@@ -279,6 +280,8 @@ class _Running:
         if self._gate.open and self._last is not None:
             self._put(*self._last)
         self._deliver()
+        if compiled.program.rows is None:
+            self._stream.sent(self._stream.rows)
         # Arrived at the voltage with no time left to hold it: the time is what ended the step.
         self._measured.append(self._ended(0 if outcome == compiled.hold else outcome))
         return self._measured
@@ -315,7 +318,8 @@ class _Running:
 
     def _scan(self, sweep: Sweep, judge: Judge) -> int:
         unit, origin, first = self._unit, self._unit.circuit.clock, 0
-        thin = isinstance(sweep, Steady) and judge.only_voltages and not self._compiled.recording.changes
+        periodic = not self._compiled.recording.changes and self._compiled.recording.growth is None
+        thin = isinstance(sweep, Steady) and judge.only_voltages and periodic
         while first < sweep.rows:
             offsets = sweep.offsets(first, min(WINDOW, sweep.rows - first))
             behind = unit.circuit.clock - origin
@@ -329,7 +333,7 @@ class _Running:
             voltage = columns["u"].values
             current = columns["i"].values if "i" in columns else np.zeros(len(voltage))
             rows, outcome = judge.first(timer, voltage, current)
-            chosen = self._gate.chosen(voltage[:rows], current[:rows], ended=outcome != 0)
+            chosen = self._gate.chosen(timer[:rows], voltage[:rows], current[:rows], ended=outcome != 0)
             self._put(timer, columns, chosen)
             self._remember(timer, columns, rows - 1)
             look.commit(float(times[rows - 1]))
@@ -398,16 +402,18 @@ class _Running:
         wide = len(self._compiled.program.columns) == 4
         names = ("f", "r", "z") if wide else ("u", "i")[: len(self._compiled.program.columns) - 1]
         taken = [columns[name] for name in names]
-        values = np.empty((len(rows), len(taken) + 1))
-        status, ranges = np.zeros((2, len(rows), len(taken) + 1), np.uint8)
+        values = np.empty((len(rows), len(taken) + 2))
+        status, ranges = np.zeros((2, len(rows), len(taken) + 2), np.uint8)
         values[:, 0] = timer[rows]
+        values[:, -1] = np.arange(self._put_so_far + 1, self._put_so_far + len(rows) + 1)
+        self._put_so_far += len(rows)
         for at, column in enumerate(taken, start=1):
             values[:, at] = column.values[rows]
             if column.status is not None and column.ranges is not None:
                 status[:, at], ranges[:, at] = column.status[rows], column.ranges[rows]
         packages = Packages(
-            ("eb", *(column.vartype for column in taken)),
-            (False, *(column.measured for column in taken)),
+            ("eb", *(column.vartype for column in taken), NUMBER),
+            (False, *(column.measured for column in taken), False),
             values,
             status,
             ranges,

@@ -57,7 +57,7 @@ def test_an_unknown_key() -> None:
     assert changed("voltage change", "voltage chnge") == [
         (
             "my.yaml:4: record.voltage chnge: is not a key here; did you mean 'voltage change'? "
-            "expected every, voltage change, current change, decide every"
+            "expected every, voltage change, current change, points per decade, decide every"
         )
     ]
 
@@ -216,6 +216,10 @@ def test_no_name() -> None:
          "my.yaml:4: steps[1]: 'every' stands in no repeat; expected a repeat around it"),
         ("- repeat: 10\n  steps:\n    - in cycles: 1, 20\n      steps: [rest: 1 h]",
          "my.yaml:6: steps[1].steps[1]: 'in cycles' names cycle 20, but the repeat has 10"),
+        ("- rest: {for: 1 h, record: {points per decade: 0}}",
+         "my.yaml:4: steps[1].rest.record.points per decade: '0' is no count; expected a whole number from 1 to 1000"),
+        ("- rest: {for: 1 h, record: {points per decade: 5 s}}",
+         "my.yaml:4: steps[1].rest.record.points per decade: '5 s' is no count; expected a whole number from 1 to 1000"),
         ("- rest: {for: 1 h, record: {every: 1 s, decide every: 2 s}}",
          "my.yaml:4: steps[1].rest.record.decide every: '2 s' is longer than the recording period; expected at most that"),
         ("- rest: {for: 1 h, until: {all of: {time: 3 h -> stop, voltage: above 0 V}}}",

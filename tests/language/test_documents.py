@@ -158,6 +158,27 @@ def test_a_steps_record_replaces_the_files_key_by_key() -> None:
     assert step.sampling == Sampling(decide=1.0, every=1.0, voltage_change=5e-3)
 
 
+@pytest.mark.parametrize(
+    ("file", "step", "expected"),
+    [
+        ("{every: 10 s}", "{points per decade: 50}", Sampling(1.0, None, points_per_decade=50)),
+        (
+            "{every: 10 s}",
+            "{points per decade: 50, every: 1 min, decide every: 10 ms}",
+            Sampling(0.01, 60.0, points_per_decade=50),
+        ),
+        ("{points per decade: 20, every: 1 min}", "{every: 5 s}", Sampling(1.0, 5.0, points_per_decade=20)),
+        ("{points per decade: 20}", "{decide every: 2 s}", Sampling(2.0, None, points_per_decade=20)),
+    ],
+)
+def test_points_by_the_decade_of_time(file: str, step: str, expected: Sampling) -> None:
+    """The file's period is not that of a step which asks for points by the decade."""
+    text = f"protocol: p\nrecord: {file}\nsteps:\n  - rest: {{for: 1 h, record: {step}}}\n"
+    (found,) = loads(text).bind().body
+    assert isinstance(found, Rest)
+    assert found.sampling == expected
+
+
 def test_a_fast_record_is_decided_as_fast() -> None:
     step = one("rest: {for: 1 h, record: {every: 50 ms}}")
     assert isinstance(step, Rest)
@@ -221,9 +242,9 @@ def test_everything_loads_and_is_described() -> None:
     assert lines[0] == "safety: -1 V to 5 V, -56.55 mA to 56.55 mA, at most 10 mAh a step, 0 degC to 60 degC"
     assert lines[1] == "record every 10 s or 5 mV, decide every 1 s, unless said otherwise"
     assert [line.strip().split(".")[0] for line in lines if line.strip()[0].isdigit()] == [
-        str(n) for n in range(1, 15)
+        str(n) for n in range(1, 16)
     ] + [lines[-1]]
-    assert lines[-1] == "217 steps, 9 d 4 h at most"
+    assert lines[-1] == "317 steps, 13 d 8 h at most"
 
 
 def test_a_protocol_in_words() -> None:

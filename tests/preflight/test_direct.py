@@ -62,6 +62,14 @@ STORIES: Mapping[str, tuple[str, str]] = {
         "  - charge: {current: 1C, hold at: 3.9 V, until: {current: below C/5, time: 2 h}}\n"
         "  - discharge: {current: 1C, until: {voltage: below 2.5 V, time: 2 h}}\n",
     ),
+    "points by the decade": (
+        "li-li/bn-pp",
+        "protocol: h\n" + SAFE + "record: {every: 30 s}\nsteps:\n  - rest: 5 min\n"
+        "  - constant voltage: {voltage: 10 mV, for: 30 min, record: {points per decade: 50, decide every: 20 ms}}\n"
+        "  - rest: {for: 20 min, record: {points per decade: 10, every: 2 min, voltage change: 0.2 mV}}\n"
+        "  - plate: {current: 1 mA/cm2, for: 20 min, record: {points per decade: 20, every: 1 h}}\n"
+        "  - charge: {current: 1 mA/cm2, hold at: 20 mV, for: 20 min, record: {points per decade: 20}}\n",
+    ),
     "sweeps": (
         "li-li/bn-pp",
         "protocol: f\n" + SAFE + "steps:\n  - rest: 2 min\n"

@@ -51,7 +51,7 @@ from hilcycler.steps import (
 
 def describe(protocol: Protocol) -> list[str]:
     """The safety limits, how it is recorded, the steps with their numbers, how many and how long at most."""
-    limits = _envelope(protocol.safety) or "the bench's limits only"
+    limits = describe_envelope(protocol.safety) or "the bench's limits only"
     samplings = list(_samplings(protocol.body))
     usual = max(samplings, key=samplings.count, default=None)
     lines = [f"safety: {limits}"]
@@ -157,17 +157,18 @@ def _band(step: PotentiostaticImpedance | GalvanostaticImpedance) -> str:
 
 def _ends(ends: tuple[End, ...]) -> Iterator[str]:
     """`until ... or ...` for the usual course, then each way out."""
-    usual = [_condition(end.condition) for end in ends if end.then == NEXT]
+    usual = [describe_condition(end.condition) for end in ends if end.then == NEXT]
     if usual:
         yield f"until {' or '.join(usual)}"
     for end in ends:
         if end.then == STOP:
-            yield f"stop the run if {_condition(end.condition)}"
+            yield f"stop the run if {describe_condition(end.condition)}"
         elif end.then != NEXT:
-            yield f"leave {end.then} if {_condition(end.condition)}"
+            yield f"leave {end.then} if {describe_condition(end.condition)}"
 
 
-def _condition(condition: Condition) -> str:
+def describe_condition(condition: Condition) -> str:
+    """When an end is met, in a few words."""
     match condition:
         case TimeReached():
             return f"{duration(condition.after)} have passed"
@@ -190,7 +191,7 @@ def _condition(condition: Condition) -> str:
         case TemperatureSettled():
             return f"the temperature is within {condition.tolerance:.3g} K for {duration(condition.window)}"
         case AllOf():
-            return " and ".join(_condition(inner) for inner in condition.conditions)
+            return " and ".join(describe_condition(inner) for inner in condition.conditions)
         case _:
             assert_never(condition)
 
@@ -206,7 +207,9 @@ def _passes(insert: Insert) -> str:
 
 
 def _sampling(sampling: Sampling) -> str:
-    parts = [duration(sampling.every)] if sampling.every is not None else []
+    density = sampling.points_per_decade
+    parts = [f"1/{density} decade of time"] if density is not None else []
+    parts += [duration(sampling.every)] if sampling.every is not None else []
     if sampling.voltage_change is not None:
         parts.append(engineering(sampling.voltage_change, "V"))
     if sampling.current_change is not None:
@@ -214,7 +217,8 @@ def _sampling(sampling: Sampling) -> str:
     return f"record every {' or '.join(parts)}, decide every {duration(sampling.decide)}"
 
 
-def _envelope(envelope: Envelope) -> str:
+def describe_envelope(envelope: Envelope) -> str:
+    """The limits of an envelope; empty if it has none."""
     open_ended = Envelope()
     parts = []
     for unit, span, widest in (

@@ -49,6 +49,7 @@ from hilcycler.language.words import (
     SweepRate,
     Temperature,
     TemperatureSpan,
+    TimeDensity,
     Voltage,
     VoltageAmplitude,
     VoltageSpan,
@@ -144,6 +145,10 @@ class Record(Strict):
         None, description="and whenever the voltage has moved this far"
     )
     current_change: Current | None = Field(None, description="and whenever the current has moved this far")
+    points_per_decade: TimeDensity | None = Field(
+        None,
+        description="so many to each decade of the step's time, such as 50; `every` beside it is the longest interval",
+    )
     decide_every: Duration | None = Field(
         None, description="the instrument's own period, at which end conditions and limits are judged"
     )

@@ -83,27 +83,33 @@ class Resolver:
         )
 
     def sampling(self, record: models.Record | None, default: models.Record | None) -> Sampling:
-        """The step's own `record`, key by key in place of the file's."""
+        """The step's own `record`, key by key in place of the file's.
+
+        Where the step wants points by the decade, an `every` of the file is not the step's.
+        """
         chosen = [key for key in (record, default) if key is not None]
 
         def first(name: str) -> Written | None:
             return next((value for key in chosen if (value := getattr(key, name)) is not None), None)
 
         plain = Sampling()
+        by_decade = next((key for key in chosen if key.points_per_decade is not None), None)
         every, decide = first("every"), first("decide_every")
+        if by_decade is not None and by_decade is record:
+            every = record.every
         moved, current = first("voltage_change"), first("current_change")
-        period = every.si if every else plain.every
-        assert period is not None
-        if decide is not None and decide.si > period:
+        period = every.si if every else None if by_decade else plain.every
+        if decide is not None and period is not None and decide.si > period:
             self.fault(decide.where, f"'{decide}' is longer than the recording period; expected at most that")
         for written in (every, decide):
             if written is not None and written.si < _FINEST:
                 self.fault(written.where, f"'{written}' is too short; expected at least 1 us")
         return Sampling(
-            decide=decide.si if decide else min(plain.decide, period),
+            decide=decide.si if decide else min(plain.decide, period or plain.decide),
             every=period,
             voltage_change=moved.si if moved else None,
             current_change=self.ampere(current) if current else None,
+            points_per_decade=by_decade.points_per_decade if by_decade else None,
         )
 
     def ends(self, until: models.Until | None, after: Written | None = None) -> tuple[End, ...]:

@@ -351,6 +351,7 @@ CurrentAmplitude: TypeAlias = Annotated[Written, AmplitudeOf((quantities.CURRENT
 Count: TypeAlias = Annotated[int, CountOf()]
 Cycles: TypeAlias = Annotated[int, CountOf(unit="cycles")]
 Density: TypeAlias = Annotated[int, CountOf(most=100)]
+TimeDensity: TypeAlias = Annotated[int, CountOf(most=1000)]
 Periods: TypeAlias = Annotated[int, CountOf(most=1000)]
 Flag: TypeAlias = Annotated[bool, YesNo()]
 Name: TypeAlias = Annotated[str, Words()]

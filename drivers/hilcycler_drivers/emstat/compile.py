@@ -10,7 +10,7 @@ cause comes from the instrument and is never guessed. The shape of each:
      decide whether it is recorded; send it
      leave if w says so
     endloop
-    cell_off; the last sample, if it was not sent yet; the cause
+    cell_off; the last sample, if it was not sent yet; how many were sent; the cause
     on_finished: cell_off
 """
 
@@ -47,7 +47,7 @@ from hilcycler_drivers.emstat import ranges as choose
 from hilcycler_drivers.emstat import writing as write
 from hilcycler_drivers.emstat.judging import LIMITS, Judgement
 from hilcycler_drivers.emstat.program import Cause, Program
-from hilcycler_drivers.emstat.recording import Recording
+from hilcycler_drivers.emstat.recording import SENT, Recording
 from hilcycler_drivers.emstat.wire.devices import Device
 from hilcycler_drivers.emstat.wire.script import (
     Branch,
@@ -235,10 +235,14 @@ def _impedance(step: PotentiostaticImpedance | GalvanostaticImpedance, device: D
     bias = step.bias
     assert bias is not None, "refused before: the engine resolves what is set against open circuit"
     potentiostatic = isinstance(step, PotentiostaticImpedance)
-    names = (write.var("f"), write.var("r"), write.var("z"))
+    names, number_of = (write.var("f"), write.var("r"), write.var("z")), "n"
     amplitude, highest = number(step.amplitude), number(step.highest)
     verb = "meas_loop_eis" if potentiostatic else "meas_loop_geis"
-    body = [write.call("timer_get", write.var("t")), *write.package("tfrz")]
+    body = [
+        write.call("timer_get", write.var("t")),
+        write.change("add", number_of, 1),
+        *write.package(("t", "f", "r", "z", number_of)),
+    ]
 
     def sweep(lowest: Literal, count: int) -> Statement:
         return write.measure(
@@ -258,7 +262,8 @@ def _impedance(step: PotentiostaticImpedance | GalvanostaticImpedance, device: D
         write.call("cell_off"),
         write.say(ending.NO_END),
     ]
-    script = Script((*write.declare("tfrz"), *statements), (write.call("cell_off"),))
+    declared = [*write.declare(("t", "f", "r", "z", number_of)), write.store(number_of, 0)]
+    script = Script((*declared, *statements), (write.call("cell_off"),))
     silence = 10.0 + 4.0 * max(step.periods, 3) / step.lowest
     return Program(
         step, script, _SPECTRUM, {ending.NO_END: Cause()}, silence, rows=points(step) + step.drift_check
@@ -324,8 +329,9 @@ def _script(
 
 def _initial(variables: Iterable[str]) -> list[Statement]:
     """Values for what is read before anything was stored in it."""
-    vartypes = {"v": "ab", "j": "ba", "q": "ja", "g": "eb"}
+    vartypes = {"v": "ab", "j": "ba", "q": "ja", "g": "eb", "z": "eb"}
     stored: list[Statement] = [write.store(name, 0.0, t) for name, t in vartypes.items() if name in variables]
+    stored.append(write.store(SENT, 0))
     # Counted up at each sample, and recorded at zero: so the first sample is recorded.
     return [*stored, write.store("n", -1)] if "n" in variables else stored
 

@@ -19,6 +19,7 @@ from hilcycler.channel import (
     HostDeath,
     Measured,
     Mode,
+    VoltageRange,
 )
 from hilcycler.clock import loop_time
 from hilcycler.errors import (
@@ -327,6 +328,8 @@ class _Running:
         except WireError:
             return False
         step = self.program.step
+        if not trial.rows:  # it has just ended, and says how many there were
+            return False
         if isinstance(step, ConstantCurrent):
             return abs(trial.last_current - step.current) <= _SAME_CURRENT * abs(step.current)
         return True
@@ -373,6 +376,10 @@ def _capabilities(device: Device, bits: int) -> Capabilities:
         host_death=HOST_DEATH,
         highest_frequency=device.highest_frequency,
         lowest_frequency=device.lowest_frequency,
+        voltage_ranges=(
+            VoltageRange(0, max(map(abs, device.voltage)), device.voltage_gain, device.voltage_offset),
+        ),
+        at_rest="disconnected (the cell is switched off and its voltage watched): nothing flows",
     )
 
 

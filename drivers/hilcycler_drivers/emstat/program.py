@@ -16,6 +16,8 @@ CURRENT = frozenset({"ba", "db"})
 FREQUENCY = frozenset({"dc"})
 REAL = frozenset({"cc"})
 IMAGINARY = frozenset({"cd"})
+NUMBER = "ja"
+"""The variable type of a package's number: its last field. One that holds nothing else says how many there were."""
 
 Limit = Literal["voltage", "current", "charge"]
 
@@ -39,12 +41,12 @@ class Program:
     """One compiled step.
 
     `columns` are the variable types of each field of a package, in order: time first, then voltage
-    and perhaps current, or frequency, real and imaginary part. `causes` maps each text the script
+    and perhaps current, or frequency, real and imaginary part; its NUMBER comes after them. `causes` maps each text the script
     may send at its end.
 
     `silence` is the longest time between two packages; `interval` that between two samples, the last
     of which is always sent (None: not sampled in time); `rows` how many packages there are, where
-    that is known. `current_range`: the range of a galvanostat, whose packages do not say it.
+    that is known beforehand (None: the script says it, see NUMBER). `current_range`: the range of a galvanostat, whose packages do not say it.
     """
 
     step: Step

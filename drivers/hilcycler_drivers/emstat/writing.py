@@ -6,7 +6,8 @@ The variables of a compiled script are single letters, which every firmware acce
     n samples since the last recorded one (0: record this one)
     v j voltage and current of the last recorded sample   d difference
     a |current|   q charge   x |charge|   g time of the last sample   y time that is left for a hold
-    f r z frequency, real and imaginary part
+    r samples recorded so far   z time from which the next one is due
+    f r z n frequency, real and imaginary part, number of the point (spectra, which wait for nothing)
     b c h k l m p s o y memory of ends that wait for something to settle
 """
 

@@ -41,8 +41,10 @@ from hilcycler.steps import (
     VoltageSettled,
 )
 from hilcycler_drivers.emstat import driver, refusal
+from hilcycler_drivers.emstat.compile import compile_step
 from hilcycler_drivers.emstat.driver import EmStat
 from hilcycler_drivers.emstat.wire.devices import DEVICES, SCRIPT_BITS
+from hilcycler_drivers.emstat.wire.script import print_script
 from hilcycler_simulators.instruments.emstat import EmStatTwin
 from hilcycler_simulators.virtual_time import run
 
@@ -249,6 +251,41 @@ def test_a_change_of_voltage_is_recorded() -> None:
     voltage = 0.08 * (1.0 - np.exp(-fine / 20.0))
     assert np.abs(np.diff(voltage)[:-1]).min() > 1.8e-3  # noise of 40 uV
     assert len(fine) > 20
+
+
+def test_points_by_the_decade_of_a_transient() -> None:
+    """Evenly on a logarithmic axis, from where the grid is finer than that; the instrument chooses them."""
+    sampling = Sampling(0.01, None, points_per_decade=50)
+    found, _ = measured(ConstantVoltage(0.1, ends(TimeReached(600.0)), sampling))
+    seen = columns(found)
+    growth, times = 10.0 ** (1.0 / 50.0), [0.01]
+    while (after := math.ceil(max(times[-1] * growth, times[-1] + 0.01) * 100.0 - 1e-6) / 100.0) < 600.0:
+        times.append(min(after, round(times[-1] + 60.0, 9)))
+    assert seen["step_time"].tolist() == pytest.approx([*times, 600.0])
+    decades = np.log10(seen["step_time"])
+    assert [int(((decades >= d) & (decades < d + 1)).sum()) for d in (0, 1)] == pytest.approx([50, 50], abs=4)
+    circuit = Circuit()
+    tau = circuit.capacitance * circuit.series * circuit.parallel / (circuit.series + circuit.parallel)
+    steady = 0.1 / (circuit.series + circuit.parallel)
+    current = steady + (0.1 / circuit.series - steady) * np.exp(-seen["step_time"] / tau)
+    assert seen["current"] == pytest.approx(current, rel=5e-3, abs=2e-6)
+
+
+def test_a_period_beside_points_by_the_decade_is_the_longest_interval() -> None:
+    sampling = Sampling(1.0, 20.0, points_per_decade=10)
+    found, _ = measured(ConstantCurrent(1e-3, ends(TimeReached(200.0)), sampling))
+    apart = np.diff(columns(found)["step_time"])
+    assert apart.max() == 20.0
+    assert apart[:3].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_script_says_how_many_samples_it_sent() -> None:
+    """So that none is missing unnoticed, however they are spaced."""
+    text = print_script(
+        compile_step(ConstantCurrent(1e-3, ends(TimeReached(9.0))), WIDE, DEVICES["es4_hr"]).script
+    )
+    assert "add_var r 1i" in text
+    assert text.rindex("pck_start\npck_add r\npck_end") > text.index("cell_off")
 
 
 # --- limits ---------------------------------------------------------------------------------

@@ -198,6 +198,10 @@ STEPS: dict[str, Step] = {
     "constant current": ConstantCurrent(-1.131e-3, (LATER, End(VoltageAbove(1.0)))),
     "by change": ConstantCurrent(1.131e-3, (LATER,), Sampling(1.0, 60.0, voltage_change=2e-4)),
     "by charge": ConstantCurrent(1.131e-3, (End(ChargeReached(1.0)),)),
+    "by decades": ConstantVoltage(0.02, (LATER,), Sampling(0.1, None, points_per_decade=20)),
+    "by decades, a period and change": ConstantCurrent(
+        1.131e-3, (LATER,), Sampling(1.0, 90.0, voltage_change=2e-4, points_per_decade=10)
+    ),
     "rest": Rest((End(TimeReached(300.0)),)),
     "settling": Rest((End(VoltageSettled(1e-6)), LATER)),
     "hold": ConstantVoltage(

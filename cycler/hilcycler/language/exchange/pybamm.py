@@ -31,6 +31,7 @@ from hilcycler.steps import (
     OperatorPause,
     PotentiostaticImpedance,
     Rest,
+    Sampling,
     SetTemperature,
     Step,
     StepResult,
@@ -186,7 +187,7 @@ def _line(step: Step, where: str, ledger: Ledger) -> str:
         ledger.note(where, Loss.ENDLESS)
         return ""
     sampling = step.sampling
-    if sampling.voltage_change is not None or sampling.current_change is not None:
+    if sampling != Sampling(sampling.decide, sampling.every):
         ledger.note(where, Loss.RECORDING)
     if sampling.decide != min(1.0, sampling.every or 1.0):
         ledger.note(where, Loss.DECIDING)

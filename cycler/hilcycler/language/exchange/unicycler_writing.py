@@ -171,7 +171,7 @@ def _record(samplings: list[tuple[str, Sampling]], ledger: Ledger) -> Entry:
     kinds = [sampling for _, sampling in samplings]
     usual = max(kinds, key=kinds.count, default=Sampling())
     for where, sampling in samplings:
-        if sampling != usual:
+        if sampling != usual or sampling.points_per_decade is not None:
             ledger.note(where, Loss.RECORDING)
         if sampling.decide != min(1.0, sampling.every or 1.0):
             ledger.note(where, Loss.DECIDING)

@@ -258,7 +258,7 @@ class Packages:
     """A run of consecutive data packages of one layout, as columns.
 
     `values`, `status` and `ranges` are n x k for n packages of k variables; NaN where the instrument
-    had no value. `measured[j]` tells whether variable j carries status and range (set values do not).
+    had no value. `measured[j]` tells whether variable j carries both status and range (set values do not).
     """
 
     vartypes: tuple[str, ...]

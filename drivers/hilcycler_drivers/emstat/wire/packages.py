@@ -129,7 +129,7 @@ def _layout(skeleton: bytes) -> _Layout:
     fixed = np.flatnonzero(~variable_digits)
     return _Layout(
         tuple(vartypes),
-        tuple(s >= 0 or r >= 0 for s, r in zip(statuses, ranges, strict=True)),
+        tuple(s >= 0 and r >= 0 for s, r in zip(statuses, ranges, strict=True)),
         len(skeleton),
         fixed,
         np.frombuffer(skeleton, np.uint8)[fixed],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +14,7 @@ from hilcycler_protocols.evaluation.impedance.circuits import Circuit, lithium_c
 from hilcycler_protocols.evaluation.impedance.fitting import fit
 from hilcycler_protocols.evaluation.impedance.kramers_kronig import lin_kk
 from hilcycler_protocols.evaluation.impedance.relaxation_times import drt
+from hilcycler_protocols.evaluation.impedance.reporting import CircuitFit
 from hilcycler_protocols.evaluation.impedance.spectra import Spectrum, measured
 
 CIRCUIT: Final = lithium_cell()
@@ -50,6 +53,47 @@ def noisy_spectrum(
     )
 
 
+def least_possible_errors(
+    frequency: NDArray[np.float64] | None = None, noise: float = NOISE
+) -> dict[str, float]:
+    """The Cramér-Rao bound: no unbiased fit of these spectra is better than this, by parameter, relative.
+
+    The inverse of J Jᵀ / noise², with J the slopes of Z/|Z| by the coordinates at the truth. That the
+    noise itself follows |Z| adds information of the order of noise², which is left out.
+    """
+    f = sweep() if frequency is None else frequency
+    x = np.array([p.coordinate(TRUTH[p.name]) for p in CIRCUIT.parameters])
+    z, slopes = CIRCUIT.evaluate(2.0 * np.pi * f, x)
+    jacobian = (slopes / np.abs(z)).view(np.float64)
+    deviation = noise * np.sqrt(np.diagonal(np.linalg.inv(jacobian @ jacobian.T)))
+    return {
+        p.name: float(sigma) / (1.0 if p.logarithmic else TRUTH[p.name])
+        for p, sigma in zip(CIRCUIT.parameters, deviation, strict=True)
+    }
+
+
+def recovery(fits: Sequence[CircuitFit]) -> list[dict[str, Any]]:
+    """How near the fits come to the truth, and how near they can: one row a parameter, in per cent.
+
+    `within 1 %` is the share of the spectra; `can be` what it is for the best unbiased fit there is.
+    """
+    rows = []
+    for name, bound in least_possible_errors().items():
+        errors = np.array([f[name].value / TRUTH[name] - 1.0 for f in fits])
+        rows.append(
+            {
+                "what": name,
+                "spectra": len(fits),
+                "Cramer-Rao %": round(100.0 * bound, 3),
+                "rms error %": round(100.0 * float(np.sqrt(np.mean(errors**2))), 3),
+                "worst %": round(100.0 * float(np.abs(errors).max()), 2),
+                "within 1 %": round(100.0 * float(np.mean(np.abs(errors) < 0.01)), 1),
+                "can be": round(100.0 * math.erf(0.01 / (math.sqrt(2.0) * bound)), 1),
+            }
+        )
+    return rows
+
+
 def eis(*, full: bool) -> list[dict[str, Any]]:
     """Impedance: fit, Lin-KK and DRT of two-arc Warburg spectra of 60 points (1000; short: 100)."""
     spectra = [noisy_spectrum(seed) for seed in range(1000 if full else 100)]
@@ -72,4 +116,5 @@ def eis(*, full: bool) -> list[dict[str, Any]]:
          "worst resistance %": round(100.0 * worst, 2)},
         {"what": "Lin-KK", "spectra": len(spectra), "ms each": round((tested - fitted) * each, 2), "promised ms": 10},
         {"what": "DRT", "spectra": len(spectra), "ms each": round((done - tested) * each, 2)},
+        *recovery(fits),
     ]  # fmt: skip

@@ -32,7 +32,8 @@ class EmStatTwin:
     """One simulated instrument with one cell on it; see `hilcycler.twin.Twin`.
 
     `pace` is simulated seconds per second of the loop's clock; None: as fast as output is taken.
-    `faults` are what is wrong with it and its cable.
+    `faults` are what is wrong with it and its cable; `line_seed` decides what garbage is made of
+    (None: `seed` does, which also decides the noise).
     """
 
     def __init__(
@@ -42,13 +43,16 @@ class EmStatTwin:
         seed: int = 1,
         pace: float | None = None,
         faults: Sequence[Fault] = (),
+        *,
+        line_seed: int | None = None,
     ) -> None:
         self._cell = cell
         inside = [fault for fault in faults if isinstance(fault, InstrumentFault)]
         on_the_line = [fault for fault in faults if isinstance(fault, LineFault)]
         self.firmware = build(cell, DEVICES[model], seed, pace, inside)
         self.unit = self.firmware.unit
-        device: Device = Faulty(self.firmware, on_the_line, seed) if on_the_line else self.firmware
+        line = Faulty(self.firmware, on_the_line, seed if line_seed is None else line_seed)
+        device: Device = line if on_the_line else self.firmware
         self.port = Port(device, f"twin:{model}")
 
     @property
