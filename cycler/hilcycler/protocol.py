@@ -132,12 +132,17 @@ Node: TypeAlias = Step | Repeat | Group | Insert
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """An electrochemical procedure for one cell, with its safety limits."""
+    """An electrochemical procedure for one cell, with its safety limits.
+
+    With `deciding`, the results decide which steps of `body` run, and how often: `body` is then the most
+    that may happen.
+    """
 
     name: str
     body: tuple[Node, ...]
     safety: Envelope = field(default_factory=Envelope)
     description: str = ""
+    deciding: Deciding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,20 @@ class Planned:
 
 
 Plan: TypeAlias = Generator[Planned, StepResult, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Decides what comes next from the results so far.
+
+    `plan` is given the steps of the body, in order as written, and must be pure: after a restart a fresh
+    plan is told the recorded results and then has to ask for the same steps. `name` and `version` are kept
+    with the run: another version may decide otherwise, so a run does not go on with one.
+    """
+
+    name: str
+    version: str
+    plan: Callable[[Sequence[Step]], Plan]
 
 
 class Extensions:
@@ -177,20 +196,63 @@ class Extensions:
 
 
 def walk(protocol: Protocol, extensions: Extensions | None = None) -> Plan:
-    """The steps of `protocol` in order, following repeats and named exits."""
+    """The steps of `protocol`: in order, following repeats and named exits, or as its `deciding` decides."""
+    if protocol.deciding is not None:
+        return _decided(protocol.deciding.plan(steps_of(protocol.body)))
     return _Walk(protocol, extensions or Extensions()).run()
 
 
-def resume(make: Callable[[], Plan], results: Iterable[StepResult]) -> tuple[Plan, Planned | None]:
-    """A fresh plan, wound forward through recorded `results`; None if it is already at its end."""
+def resume(
+    make: Callable[[], Plan], results: Iterable[StepResult], taken: Sequence[tuple[int, int]] = ()
+) -> tuple[Plan, Planned | None]:
+    """A fresh plan, wound forward through recorded `results`; None if it is already at its end.
+
+    `taken`: index and cycle of the steps that gave them. RequestError if the plan asks for others: it is
+    not the plan that was begun, or it is not pure.
+    """
     plan = make()
     try:
         planned = next(plan)
-        for result in results:
+        for at, result in enumerate(results):
+            if at < len(taken) and taken[at] != (planned.index, planned.cycle):
+                index, cycle = taken[at]
+                raise RequestError(
+                    f"told the recorded results, the protocol asks for step {planned.index} of cycle "
+                    f"{planned.cycle} where the run did step {index} of cycle {cycle}: it decides otherwise "
+                    "than when the run was begun"
+                )
             planned = plan.send(result)
     except StopIteration:
         return plan, None
     return plan, planned
+
+
+def _decided(plan: Plan) -> Plan:
+    """`plan`, but an end that stops the run stops it, whatever the plan would do."""
+    planned = next(plan, None)
+    while planned is not None:
+        result = yield planned
+        if result.end is not None and ends_of(planned.step)[result.end].then == STOP:
+            plan.close()
+            return
+        try:
+            planned = plan.send(result)
+        except StopIteration:
+            return
+
+
+def steps_of(nodes: Sequence[Node], common: tuple[End, ...] = ()) -> tuple[Step, ...]:
+    """Each step once, in order as written, with the common ends of the groups around it."""
+    found: list[Step] = []
+    for node in nodes:
+        match node:
+            case Group():
+                found += steps_of(node.body, (*node.ends, *common))
+            case Repeat() | Insert():
+                found += steps_of(node.body, common)
+            case _:
+                found.append(with_ends(node, common))
+    return tuple(found)
 
 
 def count_steps(nodes: Sequence[Node]) -> int:
@@ -345,6 +407,7 @@ def _narrow(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, floa
 __all__ = [
     "NEXT",
     "STOP",
+    "Deciding",
     "Envelope",
     "Extensions",
     "Group",
@@ -358,6 +421,7 @@ __all__ = [
     "count_steps",
     "ends_of",
     "resume",
+    "steps_of",
     "total",
     "walk",
     "with_ends",

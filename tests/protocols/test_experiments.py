@@ -42,6 +42,7 @@ ALL = [
     "gitt", "impedance", "open-circuit", "potentiostatic-nucleation", "staged-plating", "symmetric-cycling",
     "temperature-series", "voltammetry",
 ]  # fmt: skip
+ADAPTIVE = ["impedance-until-steady", "symmetric-until-short"]
 
 
 def built(name: str, **parameters: str) -> Protocol:
@@ -65,11 +66,12 @@ def kinds(protocol: Protocol) -> list[str]:
     return [getattr(step, "process", None) or step.kind for step in steps_of(protocol.body)]
 
 
-def test_there_are_fourteen() -> None:
-    assert experiments() == ALL
+def test_there_are_fourteen_and_two_that_decide_as_they_go() -> None:
+    assert experiments() == sorted([*ALL, *ADAPTIVE])
+    assert [name for name in experiments() if experiment(name).decide is not None] == ADAPTIVE
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [*ALL, *ADAPTIVE])
 def test_every_parameter_is_documented_and_every_experiment_says_where_it_comes_from(name: str) -> None:
     found = experiment(name)
     assert found.name == name
@@ -109,7 +111,7 @@ def test_what_is_commented_out_in_a_file_to_begin_with_can_be_used() -> None:
     assert kinds(loads(all_used).bind(CELL)).count("peis") == 3
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [*ALL, *ADAPTIVE])
 def test_no_set_point_lies_outside_its_own_safety_limits(name: str) -> None:
     protocol = built(name)
     assert [
@@ -117,7 +119,7 @@ def test_no_set_point_lies_outside_its_own_safety_limits(name: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [*ALL, *ADAPTIVE])
 def test_a_misspelt_parameter_is_named(name: str) -> None:
     with pytest.raises(FileError, match=f"{name}: with.crurent: is not a key here"):
         built(name, crurent="1 mA")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hilcycler.channel import HostDeath, Samples
+from hilcycler.channel import HostDeath, Impedance, Samples
 from hilcycler.engine.charge import Charge
 from hilcycler.engine.remainder import held_charge, most_charge
 from hilcycler.protocol import Envelope
 from hilcycler.quantities import Coulomb, Second, Volt
 from hilcycler.records import StepStarted
-from hilcycler.steps import OperatorPause, StepResult
+from hilcycler.steps import OperatorPause, SpectrumPoint, StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Piece:
     elapsed: Second = 0.0
     last_voltage: Volt | None = None
     charge: Charge = field(default_factory=Charge)
+    spectrum: list[SpectrumPoint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.earlier is not None:
@@ -84,6 +85,11 @@ class Piece:
         self.elapsed = float(samples.columns["step_time"][-1])
         self.last_voltage = float(samples.columns["voltage"][-1])
         self.seen_at = now
+
+    def add_point(self, point: Impedance, now: Second) -> None:
+        """One more of a spectrum, at monotonic time `now`."""
+        self.elapsed, self.seen_at = point.step_time, now
+        self.spectrum.append(SpectrumPoint(point.frequency, point.real, point.imaginary))
 
     def cut_off(self, now: Second) -> CutOff:
         """What is left of it when the output is off, at monotonic time `now`."""
@@ -102,7 +108,10 @@ class Piece:
         )
 
     def result(self, end: int | None, elapsed: Second, *, partial: bool = False) -> StepResult:
-        """The step's, with its earlier pieces, when this one ended after `elapsed`."""
+        """The step's, with its earlier pieces, when this one ended after `elapsed`.
+
+        A spectrum is measured anew in each piece, and is whole if this one was seen from its beginning.
+        """
         before, charge_before = self._before
         return StepResult(
             end=end,
@@ -111,6 +120,7 @@ class Piece:
             last_voltage=self.last_voltage,
             last_current=self.charge.last_current,
             partial=partial or self.earlier is not None,
+            spectrum=() if partial or self.adopted else tuple(self.spectrum),
         )
 
     @property

@@ -100,7 +100,7 @@ class Watching(Requests):
                     self._at.test_time = piece.base + piece.elapsed
                 case Impedance():
                     self._at.test_time = piece.base + measured.step_time
-                    piece.elapsed, piece.seen_at = measured.step_time, self._stamp().monotonic
+                    piece.add_point(measured, self._stamp().monotonic)
                     self._sink.put(_point(measured, self._at.step_count, piece.base))
                 case Remark(text):
                     self._sink.put(Note(text, self._stamp()))

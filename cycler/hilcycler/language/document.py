@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,7 +22,7 @@ from hilcycler.language.faults import Fault, FileError, Where
 from hilcycler.language.resolve import Resolver, cell_of
 from hilcycler.language.strict_yaml import MOST_BYTES, Text, Tree, place, read
 from hilcycler.language.writing import to_yaml, tree_of
-from hilcycler.protocol import Protocol
+from hilcycler.protocol import Deciding, Protocol
 
 _REFERENCE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _LONGEST_PARAMETER: Final = 200
@@ -36,7 +36,8 @@ class Document:
     """A protocol file that is right in itself.
 
     `text` is the file as written (rewritten where parameters were set from outside), so that it
-    alone says what was run. `evaluations` names those that belong to its experiment.
+    alone says what was run. `evaluations` names those that belong to its experiment, `deciding` what
+    decides if that is adaptive.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Document:
     text: str
     model: models.ProtocolFile
     evaluations: tuple[str, ...] = ()
+    deciding: Deciding | None = None
 
     @property
     def cell(self) -> Cell | None:
@@ -61,7 +63,7 @@ class Document:
         protocol, faults = binding.bind(self.model, self.name, cell or self.cell or _NO_CELL)
         if faults:
             raise FileError(self.file, faults)
-        return protocol
+        return protocol if self.deciding is None else replace(protocol, deciding=self.deciding)
 
 
 def load(path: Path | str, parameters: Mapping[str, str] | None = None) -> Document:
@@ -155,7 +157,8 @@ def _expanded(file_model: models.ProtocolFile, tree: Mapping[str, Any], file: st
         if (value := getattr(file_model, name)) is not None
     }
     model = model.model_copy(update=own)
-    return Document(model.protocol or found.name, file, text, model, found.evaluations)
+    name = model.protocol or found.name
+    return Document(name, file, text, model, found.evaluations, found.deciding(chosen))
 
 
 def _set(tree: dict[str, Tree], parameters: Mapping[str, str], file: str) -> dict[str, Tree]:

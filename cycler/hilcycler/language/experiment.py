@@ -6,7 +6,7 @@ named beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -16,6 +16,8 @@ from pydantic import Field
 
 from hilcycler.errors import RequestError
 from hilcycler.language.strict_model import Strict
+from hilcycler.protocol import Deciding, Plan
+from hilcycler.steps import Step
 
 P = TypeVar("P", bound=Strict)
 
@@ -26,6 +28,9 @@ class Experiment(Generic[P]):
 
     `build` gives the content of a protocol file (`protocol`, `safety`, `steps`, ...) as mappings,
     lists and texts; None and empty entries are left out. `seeds` names the published work it redoes.
+
+    With `decide` it is adaptive: `build` writes the most that may happen, and `decide` makes a plan from
+    its steps (see `hilcycler.protocol.Deciding`). `version` is raised whenever it may decide otherwise.
     """
 
     name: str
@@ -34,6 +39,26 @@ class Experiment(Generic[P]):
     build: Callable[[P], Mapping[str, Any]]
     evaluations: tuple[str, ...] = field(default=())
     seeds: tuple[str, ...] = field(default=())
+    decide: Callable[[Sequence[Step], P], Plan] | None = None
+    version: str = "1"
+
+    def deciding(self, chosen: P) -> Deciding | None:
+        """What decides as the run goes, with these parameters; None where the file says it all."""
+        if self.decide is None:
+            return None
+        return Deciding(self.name, self.version, Decision(self.decide, chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[P]):
+    """Makes fresh plans, each the same. Equal for equal parameters."""
+
+    decide: Callable[[Sequence[Step], P], Plan]
+    chosen: P
+
+    def __call__(self, steps: Sequence[Step]) -> Plan:
+        """A plan from its beginning."""
+        return self.decide(steps, self.chosen)
 
 
 def parameter(default: object, description: str) -> Any:  # noqa: ANN401  (it is read as the field's type)

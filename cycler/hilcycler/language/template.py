@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 
 from pydantic.fields import FieldInfo
 
+from hilcycler.errors import RequestError
 from hilcycler.language.document import of_experiment
 from hilcycler.language.experiment import Experiment, experiment
 from hilcycler.language.strict_model import Strict
@@ -38,8 +39,10 @@ def template(name: str, parameters: Mapping[str, str] | None = None) -> str:
 
 
 def written_out(name: str, parameters: Mapping[str, str] | None = None) -> str:
-    """The long form: every step, to be changed at will."""
+    """The long form: every step, to be changed at will. RequestError for one that decides as it goes."""
     found = experiment(name)
+    if found.decide is not None:
+        raise RequestError(f"{name} decides as it goes; no file of steps can say that")
     of_experiment(name, parameters)  # says what is wrong with the parameters, by name
     tree = tree_of(found.build(found.parameters.model_validate(dict(parameters or {}))))
     assert isinstance(tree, dict)

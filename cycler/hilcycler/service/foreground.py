@@ -109,7 +109,7 @@ async def perform(
             cell=order.cell,
             instrument=replace(channel.instrument, simulated=simulated),
             envelope=envelope,
-            versions={"hilcycler": version("hilcycler"), "python": platform.python_version()},
+            versions=versions_for(order.protocol),
             stamp=clock.stamp(0.0),
             planned_steps=count_steps(order.protocol.body),
             truth=order.truth,
@@ -198,7 +198,8 @@ async def opened(order: Order, bench: BenchState) -> AsyncIterator[Channel]:
 
 def taken_up(state: ResumeState, protocol: Protocol, clock: Clock) -> tuple[Position, Plan, Planned | None]:
     """Where a run stands after its process ended, and its walk wound forward to there."""
-    plan, first = resume(lambda: walk(protocol), state.results)
+    refuse_other_decisions(state.header, protocol)
+    plan, first = resume(lambda: walk(protocol), state.results, state.taken)
     position = Position(
         step_count=state.next_step_count - 1,
         sequence=state.next_sequence,
@@ -253,6 +254,24 @@ async def conduct(
         if asked is not None:
             asked.over(ended.off)
     return Performed(journal.path, header.run, ended)
+
+
+def versions_for(protocol: Protocol) -> dict[str, str]:
+    """What a run's file says of the software that made it; of what decided, too."""
+    versions = {"hilcycler": version("hilcycler"), "python": platform.python_version()}
+    if protocol.deciding is not None:
+        versions[protocol.deciding.name] = protocol.deciding.version
+    return versions
+
+
+def refuse_other_decisions(header: RunStarted, protocol: Protocol) -> None:
+    """A run that was begun with one version of what decides does not go on with another."""
+    deciding = protocol.deciding
+    if deciding is not None and header.versions.get(deciding.name) != deciding.version:
+        raise RequestError(
+            f"run {header.run} was begun with version {header.versions.get(deciding.name, 'none')} of "
+            f"{deciding.name}; version {deciding.version} is installed and may decide otherwise"
+        )
 
 
 def bench_envelope(capabilities: Capabilities) -> Envelope:

@@ -1,1 +1,1 @@
-"""Protocols that look at results before they decide: pure generators, restarted by replay."""
+"""Experiments that look at their results before they decide: pure generators, restarted by replay."""
