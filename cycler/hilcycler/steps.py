@@ -144,8 +144,9 @@ class Sampling:
     """How often conditions are decided, and which of those samples are recorded.
 
     A sample is recorded when `every` has passed since the last recorded one, or the voltage or
-    the current has changed by more than the given amount since then. The first and the last sample
-    of a step are always recorded. `decide` is the instrument's own period: a cut-off that is judged
+    the current has changed by more than the given amount since then, or, with `points_per_decade`,
+    the time in the step has become `growth` times that of the last recorded one. The first and the
+    last sample of a step are always recorded. `decide` is the instrument's own period: a cut-off that is judged
     only on recorded samples comes late (10 s records add up to 0.28 % to a one-hour strip).
     """
 
@@ -153,6 +154,12 @@ class Sampling:
     every: Second | None = 10.0
     voltage_change: Volt | None = None
     current_change: Ampere | None = None
+    points_per_decade: int | None = None
+
+    @property
+    def growth(self) -> float | None:
+        """The ratio of two recorded times that lie evenly on a logarithmic axis."""
+        return None if self.points_per_decade is None else 10.0 ** (1.0 / self.points_per_decade)
 
 
 # --- the steps ------------------------------------------------------------------------------
