@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,7 +85,15 @@ class CellCatalogue(Protocol):
         ...
 
     def describe(self, name: str) -> dict[str, Any]:
-        """One profile: description, sources, truth values; RequestError if there is none."""
+        """One profile, or the file of one: description, sources, truth; RequestError if there is none."""
+        ...
+
+    def headlines(self, names: Sequence[str]) -> Iterator[dict[str, str]]:
+        """What was published of these profiles, or of all if none is named, and what the cells show.
+
+        Each row has profile, quantity, published, twin, tolerance, verdict (met, missed, cannot hold),
+        reason and where. The cells are cycled for it, as the papers cycled theirs.
+        """
         ...
 
 

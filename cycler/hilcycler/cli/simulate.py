@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +16,7 @@ from hilcycler.cli.output import inert, print_json, say, table
 from hilcycler.errors import RequestError
 from hilcycler.links.loop import run
 from hilcycler.service.signals import on_ending
-from hilcycler.twin import Twin, TwinRequest
+from hilcycler.twin import CellCatalogue, Twin, TwinRequest
 
 
 @app.command()
@@ -66,20 +69,67 @@ def list_cells(
 
 @cells_app.command("show")
 def show_cell(
-    name: Annotated[str, typer.Argument(help="Profile, such as li-li/bn-pp.")],
+    name: Annotated[str, typer.Argument(help="Profile, such as li-li/bn-pp, or a file of your own.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a profile: description, sources, and the truth behind the cell."""
-    for catalogue in registry.cells():
-        if name in catalogue.names():
-            described = catalogue.describe(name)
-            if as_json:
-                print_json(described)
-            else:
-                _print_tree(described, "")
-            return
-    known = [each for catalogue in registry.cells() for each in catalogue.names()]
-    raise RequestError(f"no simulated cell named {name!r}; there are: {', '.join(known)}")
+    described = _catalogue([name]).describe(name)
+    if as_json:
+        print_json(described)
+    else:
+        _print_tree(described, "")
+
+
+@cells_app.command("headlines")
+def headlines(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Profiles, or files of your own; all if none.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Cycle the cells as their papers did: published numbers beside the twin's (all: about a minute).
+
+    Exit code 1 if a number is missed without a reason.
+    """
+    found = _catalogue(names or []).headlines(names or [])
+    missed = 0
+    if as_json:
+        rows = list(found)
+        print_json(rows)
+        missed = _missed(rows)
+    else:
+        for profile, group in groupby(found, key=itemgetter("profile")):
+            missed += _print_headlines(profile, list(group))
+    if missed:
+        raise typer.Exit(1)
+
+
+def _catalogue(names: Sequence[str]) -> CellCatalogue:
+    """That which has all of these; a file is anyone's."""
+    catalogues = registry.cells()
+    for catalogue in catalogues:
+        if all(name in catalogue.names() or name.endswith(".toml") for name in names):
+            return catalogue
+    known = ", ".join(each for catalogue in catalogues for each in catalogue.names())
+    raise RequestError(
+        f"no simulated cell named {' '.join(names)!r}; there are: {known}, or your own .toml file"
+    )
+
+
+def _missed(rows: Sequence[Mapping[str, str]]) -> int:
+    return sum(row["verdict"] == "missed" for row in rows)
+
+
+def _print_headlines(profile: str, rows: Sequence[Mapping[str, str]]) -> int:
+    """One profile's rows; the number of those missed."""
+    say(profile)
+    shown = ("verdict", "published", "twin", "tolerance", "quantity")
+    table([{key: row[key] for key in shown} for row in rows], as_json=False, empty="")
+    for row in rows:
+        if row["reason"]:
+            say(f"  {inert(row['quantity'])}: {inert(row['reason'])}")
+    say("")
+    return _missed(rows)
 
 
 def _print_tree(value: dict[str, Any], indent: str) -> None:
@@ -94,5 +144,7 @@ def _print_tree(value: dict[str, Any], indent: str) -> None:
                     _print_tree(one, indent + "  - ")
                 else:
                     say(f"{indent}  - {inert(one)}")
-        else:
+        elif isinstance(each, float):
+            say(f"{indent}{inert(key)}: {each + 0.0:.10g}")
+        elif each not in ((), []):
             say(f"{indent}{inert(key)}: {inert(each)}")

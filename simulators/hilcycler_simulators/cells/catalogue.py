@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +45,13 @@ class Catalogue:
     def make(self, name: str, seed: int) -> WienerCell:
         """A new cell of that profile; the same seed gives the same cell and the same life."""
         return WienerCell(self.profile(name).chemistry(name, seed), REFERENCE_TEMPERATURE)
+
+    def headlines(self, names: Sequence[str]) -> Iterator[dict[str, str]]:
+        """The published numbers beside the twin's, a row each; see `hilcycler.twin.CellCatalogue`."""
+        from hilcycler_simulators.cells.headlines import rows
+
+        for row in rows(names):
+            yield asdict(row)
 
     def profile(self, name: str) -> Profile:
         """The profile file of that name, read."""

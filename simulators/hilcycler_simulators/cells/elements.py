@@ -68,9 +68,9 @@ def reflective(tau: float, modes: int = 14, decades: float = 7.0) -> Chain:
 def _group_edges(first: int, last: int) -> NDArray[np.int64]:
     """Where groups of modes begin (from 0) that are PER_DECADE to a decade of time constants."""
     count = math.ceil(2.0 * math.log10((last + 0.5) / (first + 0.5)) * PER_DECADE)
-    edges: NDArray[np.int64] = np.unique(np.geomspace(first + 0.5, last + 0.5, count + 1)[:-1].round()).astype(
-        np.int64
-    )
+    edges: NDArray[np.int64] = np.unique(
+        np.geomspace(first + 0.5, last + 0.5, count + 1)[:-1].round()
+    ).astype(np.int64)
     return edges
 
 

@@ -74,7 +74,16 @@ class Target(Table):
         """The twin beside the publication."""
 
     def comparison(self, name: str, unit: str, published: float, twin: float, tolerance: float) -> Comparison:
-        return Comparison(name, published, twin, tolerance, unit, self.where, self.at_least, self.conflict)
+        return Comparison(
+            name,
+            published,
+            twin,
+            tolerance,
+            unit,
+            self.where,
+            at_least=self.at_least,
+            conflict=self.conflict,
+        )
 
 
 class Symmetric(Target):
