@@ -36,6 +36,27 @@ STORIES: Mapping[str, tuple[str, str]] = {
         "  - plate: {current: 2 mA/cm2, until: {charge: 1 mAh/cm2}}\n"
         "  - strip: {current: 2 mA/cm2, until: {charge: 1 mAh/cm2}, record: {every: 7 s, decide every: 500 ms}}\n",
     ),
+    "hours of rest, and half-cycles longer than a window": (
+        "li-li/bn-pp",
+        "protocol: i\n" + SAFE + "record: {every: 30 s, voltage change: 1 mV}\nsteps:\n  - rest: 5 h\n"
+        "  - plate: {current: 0.2 mA/cm2, until: {charge: 1 mAh/cm2}}\n"
+        "  - strip: {current: 0.2 mA/cm2, until: {charge: 1 mAh/cm2, voltage: above 0.5 V}}\n",
+    ),
+    "a hold that nothing but time ends": (
+        "li-li/bn-pp",
+        (
+            "protocol: j\nrecord: {every: 60 s}\nsteps:\n  - rest: 5 min\n"
+            "  - constant voltage: {voltage: 10 mV, for: 2 h}\n"
+        ),
+    ),
+    "copper, plated and stripped, with a nucleation": (
+        "li-cu/wng",
+        "protocol: k\n" + SAFE + "record: {every: 10 s, voltage change: 5 mV}\nsteps:\n  - rest: 10 min\n"
+        "  - repeat: 2\n    steps:\n"
+        "      - plate: {current: 0.5 mA/cm2, until: {charge: 0.3 mAh/cm2}}\n"
+        "      - rest: 5 min\n"
+        "      - strip: {current: 0.5 mA/cm2, until: {voltage: above 0.5 V, charge: 0.36 mAh/cm2}}\n",
+    ),
     "a cut-off between two recorded samples": (
         "li-cu/bn-pp",
         "protocol: b\n" + SAFE + "record: {every: 60 s}\nsteps:\n"
@@ -133,6 +154,10 @@ def test_it_sees_what_the_wire_sees(story: str, tmp_path: Path) -> None:
     assert foretold.outcome == performed.ended.outcome
     assert foretold.duration == performed.ended.stamp.monotonic
     assert foretold.bytes_at_most > performed.path.stat().st_size
+    executed = over_the_wire.columns()
+    for name, span in (("voltage", foretold.voltage), ("current", foretold.current)):
+        assert span.lowest <= executed[name].min()
+        assert executed[name].max() <= span.highest
     for name, column in over_the_wire.columns().items():
         np.testing.assert_array_equal(here.columns()[name], column, err_msg=name)
     ends = [(r.result.end, r.result.elapsed) for r in over_the_wire.records if isinstance(r, StepEnded)]

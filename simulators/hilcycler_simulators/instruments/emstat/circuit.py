@@ -17,6 +17,7 @@ from hilcycler_simulators.cells.terminals import Course, SimulatedCell
 from hilcycler_simulators.instruments.emstat.converter import Floats
 
 _REMEMBERED = 10_000
+_NEVER: Floats = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,9 @@ class Circuit:
     def pass_time(self, seconds: Second) -> None:
         """Let the cell live under the present drive, unobserved."""
         if seconds > 0.0:
-            self.look(np.array([seconds])).commit(seconds)
+            # At open circuit nothing depends on what would be seen, so nothing is computed to be seen.
+            unseen = isinstance(self.drive, Open)
+            self.look(_NEVER if unseen else np.array([seconds])).commit(seconds)
 
     def _galvanostat(self, value: Ampere, times: Floats) -> Look:
         """Constant current as long as the compliance voltage suffices; then that voltage instead."""

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hilcycler.quantities import Ampere
+from hilcycler.quantities import Ampere, Volt
 from hilcycler_drivers.emstat.wire.devices import Device, Range
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -91,6 +91,11 @@ class Converter:
         self._current_noise = _Noise(seed, stream=2, sigma=_NOISE_CURRENT)
         self._impedance_noise = _Noise(seed, stream=3, sigma=1000.0)
         self._steps_per_volt = float(round(_VOLTAGE_STEPS / max(device.voltage[1], 1.0)))
+
+    @property
+    def voltage_spread(self) -> Volt:
+        """How far two readings of one voltage can lie apart, by noise and rounding."""
+        return (2.0 * self._voltage_noise.largest + 1.0) / self._steps_per_volt
 
     # --- towards the cell
 
@@ -186,6 +191,10 @@ class _Noise:
         normal = NormalDist(0.0, sigma)
         self._quantiles = np.array([round(normal.inv_cdf((n + 0.5) / size)) for n in range(size)], np.float64)
         self._key = np.uint64((seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03) % 2**64)
+
+    @property
+    def largest(self) -> float:
+        return float(self._quantiles[-1])
 
     def counts(self, first: int, how_many: int) -> Floats:
         return self.of(np.arange(first, first + how_many))

@@ -7,8 +7,9 @@ the tests hold the two against each other over the wire. Limits are what they ar
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeAlias, assert_never
 
 import numpy as np
@@ -37,6 +38,8 @@ from hilcycler_drivers.emstat.wire.script import number
 
 Floats: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+
+_Watched: TypeAlias = tuple[str, Floats, float]  # a variable, its values, how much is a change
 
 _AHEAD: Final = 32
 """Recording periods that are looked at together; more would be thrown away at the next change."""
@@ -180,7 +183,7 @@ class Gate:
 
     recording: Recording
     _since: int = -1  # samples since the last that was recorded; below zero before the first
-    _last: dict[str, float] = field(default_factory=dict)
+    _last: dict[str, float] = field(default_factory=dict)  # what was recorded last, by variable
     _next: Second = 0.0  # from when the next sample is due, where they are spread by decades
 
     @property
@@ -188,13 +191,28 @@ class Gate:
         """Whether the last sample was not recorded."""
         return self._since > 0
 
-    def due(self, rows: int) -> NDArray[np.intp]:
-        """Of the next `rows` samples, those recorded by number alone; they count as passed."""
-        count = self.recording.count
-        at = -1 - self._since if self._since >= 0 else -count
-        due = np.arange(at + count, rows, count)
-        self._since = rows - 1 - (int(due[-1]) if len(due) else at)
-        return due
+    @property
+    def next_due(self) -> int:
+        """How many samples pass before the next that is recorded by its number alone."""
+        return self.recording.count - 1 - self._since if self._since >= 0 else 0
+
+    @property
+    def voltage_change(self) -> float | None:
+        """By how much the voltage must move to be recorded."""
+        return next((_literal(change) for name, _, change in self.recording.changes if name == "u"), None)
+
+    @property
+    def last_voltage(self) -> float | None:
+        """As it was recorded last."""
+        return self._last.get("u")
+
+    def pass_by(self, rows: int, due: NDArray[np.intp], columns: Mapping[str, Floats]) -> None:
+        """Some samples passed without a change; those that were `due` were recorded, as `columns`."""
+        if len(due):
+            self._since = rows - 1 - int(due[-1])
+            self._last = {name: float(columns[name][len(due) - 1]) for name, _, _ in self.recording.changes}
+        else:
+            self._since += rows
 
     def chosen(self, time: Floats, voltage: Floats, current: Floats, *, ended: bool) -> NDArray[np.intp]:
         """The samples that are recorded, by position; with `ended` the last one is."""
@@ -202,7 +220,7 @@ class Gate:
         if count == 1:
             return np.arange(rows)
         columns = {"u": voltage, "i": current}
-        watched = [(columns[name], _literal(change)) for name, _, change in self.recording.changes]
+        watched = [(name, columns[name], _literal(change)) for name, _, change in self.recording.changes]
         chosen: list[NDArray[np.intp]] = []
         at = -1 - self._since if self._since >= 0 else -count
         while True:
@@ -225,14 +243,12 @@ class Gate:
         self._since = rows - 1 - at
         return np.concatenate(chosen) if chosen else np.empty(0, np.intp)
 
-    def _remember(self, at: int, time: Floats, watched: Sequence[tuple[Floats, float]]) -> None:
-        self._last = {str(k): float(column[at]) for k, (column, _) in enumerate(watched)}
+    def _remember(self, at: int, time: Floats, watched: Sequence[_Watched]) -> None:
+        self._last = {name: float(column[at]) for name, column, _ in watched}
         if self.recording.growth is not None:
             self._next = float(time[at]) * self.recording.growth.value
 
-    def _until_a_change(
-        self, at: int, rows: int, watched: Sequence[tuple[Floats, float]]
-    ) -> NDArray[np.intp]:
+    def _until_a_change(self, at: int, rows: int, watched: Sequence[_Watched]) -> NDArray[np.intp]:
         """What is recorded after `at`, up to the first change if there is one soon."""
         count = self.recording.count
         if not watched:
@@ -243,9 +259,9 @@ class Gate:
             return look
         since = (look - at) // count
         changed = np.zeros(len(look), bool)
-        for k, (column, change) in enumerate(watched):
+        for name, column, change in watched:
             reference = column[np.maximum(at + since * count, 0)]
-            reference[since == 0] = self._last.get(str(k), 0.0)
+            reference[since == 0] = self._last.get(name, 0.0)
             difference = column[look] - reference
             changed |= (difference >= change) | (difference <= -change)
         due = (look - at) % count == 0
@@ -269,5 +285,6 @@ def _within(values: Floats, bounds: tuple[float, float]) -> Mask:
     return (values >= lowest) & (values <= highest)
 
 
+@lru_cache(maxsize=1024)
 def _literal(value: float) -> float:
     return number(value).value
