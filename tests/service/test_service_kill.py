@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -80,10 +81,15 @@ def test_killed_services_come_back(tmp_path: Path) -> None:
         with Hosted(bench) as service, Client(data, acting=True) as client:
             service.until(lambda: client.status().reconciled)
             assert all(each.run for each in client.status().channels), client.status()
-            for each in client.status().channels:
-                if each.state != "parked":
-                    client.ask(each.channel, Verb.STOP, command_for(each, reason="done"))
-            service.terminate()
+            try:
+                for each in client.status().channels:
+                    if each.state != "parked":
+                        client.ask(each.channel, Verb.STOP, command_for(each, reason="done"))
+            except RequestError:
+                os.kill(service.pid, signal.SIGUSR1)  # it says on its standard error where it hangs
+                service.live(1.0)
+                raise
+            assert service.terminate() == 0
     for path in sorted(data.glob("*.run.sqlite")):
         declared(open_run(path))
     assert outside(log) == []

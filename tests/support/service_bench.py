@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -26,6 +28,7 @@ from hilcycler.errors import CyclerError
 from hilcycler.links.loop import run
 from hilcycler.records import Record, SampleBlock
 from hilcycler.service.keeper import Policies
+from hilcycler.service.request import RunRequest
 from hilcycler.service.running import Ready
 
 for family in ("emstat", "keithley"):
@@ -62,9 +65,17 @@ def serve(bench: str, tell: Connection) -> None:
     policies = Policies(watch=lambda ready: Promises(tell, ready))
 
     def ready(_: object) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _say_where)
         tell.send("open")
 
     run(host(read_bench(Path(bench)), policies, ready))
+
+
+def _say_where() -> None:
+    """For whoever looks into a service that hangs: where its tasks are."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
+    sys.stderr.flush()
 
 
 # --- the instruments ------------------------------------------------------------------------
@@ -211,3 +222,33 @@ class Hosted:
                     self.promised[name] = (rows, events)
         except (EOFError, OSError, CyclerError):
             pass
+
+
+def simulated_bench(folder: Path, channels: int = 2, pace: float | None = 60.0) -> Path:
+    """A bench without hardware, all within the service."""
+    lines = ['name = "simulated"', f'data = "{folder / "data"}"', "[envelope]"]
+    lines += ['voltage = "-1 V to 1 V"', 'current = "-10 mA to 10 mA"', 'charge = "2 mAh"']
+    for number in range(1, channels + 1):
+        lines += [f"[channels.c{number}.simulated]", 'model = "emstat4-hr"', 'cell = "li-li/bn-pp"']
+        lines += [f"seed = {number}", *([] if pace is None else [f"pace = {pace:g}"])]
+    path = folder / "bench.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+CYCLES = """
+protocol: {name}
+safety: {{voltage: -1 V to 1 V, current: -10 mA to 10 mA, charge: 2 mAh}}
+record: {{every: 10 s}}
+steps:
+  - rest: {{for: 1 min}}
+  - repeat: {cycles}
+    steps:
+      - plate: {{current: 1 mA, for: 10 min}}
+      - strip: {{current: 1 mA, for: 10 min}}
+"""
+
+
+def cycles(number: int = 1000, name: str = "cycling") -> RunRequest:
+    """What is to be run on a simulated channel."""
+    return RunRequest(protocol=CYCLES.format(cycles=number, name=name))

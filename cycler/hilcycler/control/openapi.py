@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -47,8 +48,21 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "hilcycler service", "version": __version__},
         "paths": paths,
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": _finite(schemas["$defs"])},
     }
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  (whatever a schema holds)
+    """JSON has no word for infinity; defaults that are infinite are named."""
+    match value:
+        case dict():
+            return {key: _finite(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+        case float() if not isfinite(value):
+            return str(value)
+        case _:
+            return value
 
 
 def _looks(summary: str, model: str, *within: str) -> dict[str, Any]:

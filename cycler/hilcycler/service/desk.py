@@ -25,8 +25,8 @@ from hilcycler.quantities import Second
 from hilcycler.records import OffState
 from hilcycler.service.apart import apart
 from hilcycler.service.books import Books
-from hilcycler.service.foreground import check_steps
 from hilcycler.service.keeper import Condition, Keeper
+from hilcycler.service.order import check_steps
 from hilcycler.service.request import RunRequest, bound, cell_of, plain
 from hilcycler.service.running import Ready
 

@@ -19,7 +19,7 @@ from hilcycler.language import loads
 from hilcycler.links import Connect
 from hilcycler.protocol import Protocol
 from hilcycler.records import Instrument
-from hilcycler.service.foreground import Order
+from hilcycler.service.order import Order
 from hilcycler.twin import Twin
 
 LONGEST_PROTOCOL: Final = 1 << 20

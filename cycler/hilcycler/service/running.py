@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from math import nan
 from pathlib import Path
 from typing import Final
@@ -31,7 +29,13 @@ from hilcycler.quantities import Second
 from hilcycler.records import Instrument, OffState, OperatorAction, Outcome, RunEnded, RunStarted
 from hilcycler.service.apart import apart
 from hilcycler.service.consent import clear_to_begin, clear_to_go_on
-from hilcycler.service.foreground import Order, bench_envelope, check_steps
+from hilcycler.service.order import (
+    Order,
+    bench_envelope,
+    check_steps,
+    refuse_other_decisions,
+    versions_for,
+)
 from hilcycler.sink import Fanout
 
 SERVICE: Final = "service"
@@ -129,7 +133,7 @@ def _header(order: Order, terms: Terms, channel: Channel, envelope: Envelope, cl
         cell=order.cell,
         instrument=replace(channel.instrument, simulated=order.simulated or channel.instrument.simulated),
         envelope=envelope,
-        versions={"hilcycler": version("hilcycler"), "python": platform.python_version()},
+        versions=versions_for(order.protocol),
         stamp=clock.stamp(0.0),
         planned_steps=count_steps(order.protocol.body),
         truth=order.truth,
@@ -149,18 +153,21 @@ def _clock(order: Order, *, simulated: bool) -> Clock:
 
 
 @asynccontextmanager
-async def taken_up(path: Path, order: Order, terms: Terms, *, park: str = "") -> AsyncIterator[Ready]:
+async def taken_up(
+    path: Path, order: Order, terms: Terms, *, park: str = "", unpark: bool = False
+) -> AsyncIterator[Ready]:
     """The interrupted run in the file at `path`, ready to go on.
 
     The results of finished steps are replayed into a fresh walk of the protocol; the step that was cut
     off is adopted where the instrument still runs it, else its remainder is run; or, with `park`, the
-    reason, it waits with its output off until somebody says to go on. Raises RequestError if the
+    reason, it waits with its output off until somebody says to go on. A run that was parked stays so,
+    but if the service itself had parked it, or with `unpark`. Raises RequestError if the
     run has ended or was to end, or another instrument answers.
     """
     state = await apart(lambda: _unfinished(path), inline=terms.inline)
-    asked = replayed(state.actions)
+    asked, header = replayed(state.actions), state.header
+    refuse_other_decisions(header, order.protocol)
     async with order.driver.open(order.connect) as channel:
-        header = state.header
         if terms.expect is not None:
             terms.expect(channel.instrument)
         answers = replace(channel.instrument, simulated=header.instrument.simulated)
@@ -171,7 +178,7 @@ async def taken_up(path: Path, order: Order, terms: Terms, *, park: str = "") ->
         cleared = clear_to_go_on(channel, order.protocol, order.accepts, announce=order.announce)
         clock = _clock(order, simulated=header.instrument.simulated)
         extensions = Extensions(asked.extensions)
-        plan, first = resume(lambda: walk(order.protocol, extensions), state.results)
+        plan, first = resume(lambda: walk(order.protocol, extensions), state.results, state.taken)
         position = stands(state, asked, clock)
         opening = [*cleared.events(clock.stamp(position.test_time))]
         if position.parked is None and park:
@@ -180,7 +187,7 @@ async def taken_up(path: Path, order: Order, terms: Terms, *, park: str = "") ->
                 position.park = action
             else:
                 position.park_unless_adopted = action
-        elif position.parked is not None and position.parked.actor == SERVICE and not park:
+        elif position.parked is not None and (unpark or (position.parked.actor == SERVICE and not park)):
             position.parked, position.look_again = None, True
             opening.append(
                 OperatorAction(SERVICE, "resume", "the service is back", clock.stamp(position.test_time))
