@@ -247,3 +247,16 @@ def test_a_stop_of_a_parked_run_ends_it(tmp_path: Path) -> None:
     found = told(tmp_path, stopped)
     assert found.ended is not None
     assert (found.ended.outcome, found.ended.reason) == (Outcome.STOPPED, "ada: broken")
+
+
+def test_a_stop_that_comes_while_a_pause_switches_off_is_not_lost(tmp_path: Path) -> None:
+    async def both(execution: Execution) -> None:
+        await step(execution, 2)
+        execution.pause(ADA)
+        await asyncio.sleep(0.0)
+        execution.stop("bob", "at once")
+        assert await execution.until(Doing.PARKED) is Doing.OVER
+
+    found = told(tmp_path, both)
+    assert found.ended is not None
+    assert (found.ended.outcome, found.ended.reason) == (Outcome.STOPPED, "bob: at once")

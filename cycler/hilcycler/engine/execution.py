@@ -212,6 +212,8 @@ class Execution(Watching):
 
     async def _safe_for_a_pause(self) -> OffState:
         off = await uninterrupted(self.channel.safe)
+        if self._task is not None and self._task.cancelling():  # asked to stop while it was switched off
+            raise asyncio.CancelledError
         if off is not OffState.OFF:
             raise Ending(Outcome.FAILED, f"to be paused, but the output is {off.value}", off)
         return off
