@@ -28,7 +28,18 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
 
 def main() -> None:
     """Run the command line; every expected error is one line on standard error."""
-    from hilcycler.cli import bench, bench_file, evaluation, files, protocols, runs, simulate, telemetry  # noqa: F401  (they add their commands)
+    from hilcycler.cli import (  # noqa: F401  (they add their commands)
+        bench,
+        bench_file,
+        evaluation,
+        exchange,
+        exports,
+        files,
+        protocols,
+        runs,
+        simulate,
+        telemetry,
+    )
 
     try:
         app()

@@ -1,4 +1,4 @@
-"""Run files from the command line: runs, show, verify, export."""
+"""Run files from the command line: runs, show, watch, report, verify."""
 
 from __future__ import annotations
 
@@ -162,20 +162,6 @@ def verify(run: RUN, data: DATA = None, as_json: JSON = False) -> None:
         say(f"{found.verdict.value}: {inert(found.detail)}")
     if found.verdict is Verdict.CORRUPT:
         raise typer.Exit(1)
-
-
-@app.command()
-def export(
-    run: RUN,
-    out: Annotated[Path | None, typer.Option(help="File to write; default: beside the run file.")] = None,
-    data: DATA = None,
-) -> None:
-    """Export a run as Battery Data Format CSV; made again from the same run it is the same to the last bit."""
-    from hilcycler.export.bdf import export_csv
-
-    path = run_path(run, data)
-    target = out or path.with_name(path.name.removesuffix(".run.sqlite") + ".bdf.csv")
-    say(f"BDF CSV    {export_csv(path, target)}")
 
 
 def in_words(event: Event) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,6 @@ from hilcycler.cli.files import JSON
 from hilcycler.cli.output import inert, print_json, say, table
 from hilcycler.errors import RequestError
 from hilcycler.language import (
-    Document,
     FileError,
     describe,
     experiment,
@@ -23,11 +22,15 @@ from hilcycler.language import (
     load,
     load_cell,
     longest_of,
-    of_experiment,
+    template,
+    written_out,
 )
 from hilcycler.protocol import count_steps
 from hilcycler.quantities import duration
 from hilcycler.twin import TwinRequest
+
+if TYPE_CHECKING:
+    from hilcycler.preflight import Report
 
 SET = Annotated[
     list[str] | None, typer.Option("--set", help="Parameter of the file or experiment, as name=value.")
@@ -51,6 +54,10 @@ def check(
     accept: Annotated[
         list[str] | None, typer.Option(help="Code of a warning that you accept; may be repeated.")
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="With --on: draw voltage and current against time; .svg, .png or .pdf."),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Read a protocol file, say in words what it does, and with --on rehearse it on a simulated cell.
@@ -59,8 +66,11 @@ def check(
     2: the file is wrong, or rehearsal found an error or a warning that was not accepted.
     """
     if on is not None:
-        _preflight(protocol, cell, given(parameters), on, profile, frozenset(accept or ()), as_json=as_json)
+        told = _preflight(protocol, cell, given(parameters), on, profile, as_json=as_json)
+        _tell(told, frozenset(accept or ()), plot, as_json=as_json)
         return
+    if plot is not None:
+        raise RequestError("--plot needs --on: what is drawn is what happens on a simulated cell")
     document = load(protocol, given(parameters))
     bound = document.bind(load_cell(cell) if cell is not None else None)
     words, steps, most = describe(bound), count_steps(bound.body), longest_of(bound.body)
@@ -79,11 +89,11 @@ def _preflight(
     parameters: dict[str, str] | None,
     on: str,
     profile: str,
-    accepted: frozenset[str],
     *,
     as_json: bool,
-) -> None:
-    from hilcycler.preflight import in_words, preflight, report, unreadable
+) -> Report:
+    """What is found; a file that means nothing is told here, and ends the command."""
+    from hilcycler.preflight import preflight, unreadable
 
     if cell is not None and not cell.exists():  # no file: the name of a simulated cell
         profile, cell = str(cell), None
@@ -104,15 +114,25 @@ def _preflight(
         for finding in unreadable(fault):
             say(inert(finding))
         raise typer.Exit(2) from None
-    told = preflight(bound, described, on, profile)
+    return preflight(bound, described, on, profile)
+
+
+def _tell(told: Report, accepted: frozenset[str], plot: Path | None, *, as_json: bool) -> None:
+    from hilcycler.preflight import in_words, report
+    from hilcycler.preflight.profile import draw
+
     if as_json:
         print_json(report.as_json(told, accepted))
     else:
-        say(inert(bound.name))
+        say(inert(told.protocol.name))
         for line in in_words(told):
             say("  " + inert(line))
         for finding in told.findings:
             say(inert(finding) + (" accepted" if finding.code in accepted else ""))
+    if plot is not None and told.rehearsed is not None:
+        drawn = draw(told.rehearsed.profile.bars, told.protocol.name, plot)
+        if not as_json:
+            say(f"figure        {drawn}")
     if told.open(accepted):
         raise typer.Exit(2)
 
@@ -153,10 +173,13 @@ def show_experiment(
 def new(
     name: Annotated[str, typer.Argument(help="Experiment, such as symmetric-cycling.")],
     parameters: SET = None,
+    steps: Annotated[bool, typer.Option("--steps", help="Every step, to be changed at will.")] = False,
 ) -> None:
-    """Print a protocol file that runs an experiment, to keep and to change: `cycler new NAME > my.yaml`."""
-    document: Document = of_experiment(name, given(parameters))
-    say(document.text.rstrip("\n"))
+    """Print a protocol file that runs an experiment, to keep and to change: `cycler new NAME > my.yaml`.
+
+    Every parameter stands in it with its meaning; --steps writes out every step instead.
+    """
+    say((written_out if steps else template)(name, given(parameters)).rstrip("\n"))
 
 
 @app.command()

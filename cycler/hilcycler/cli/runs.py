@@ -13,6 +13,7 @@ import typer
 
 from hilcycler import registry
 from hilcycler.bench_state import BenchState
+from hilcycler.cell import Cell
 from hilcycler.cli import app
 from hilcycler.cli.files import DATA, JSON, RUN, drawn, run_path
 from hilcycler.cli.output import inert, print_json, say
@@ -23,7 +24,7 @@ from hilcycler.cli.worker import beside
 from hilcycler.errors import CyclerError, RequestError
 from hilcycler.export.bdf import export_csv
 from hilcycler.journal import open_run
-from hilcycler.language import load, load_cell, loads
+from hilcycler.language import Document, load, load_cell, loads
 from hilcycler.links import Connect
 from hilcycler.links.address import connect
 from hilcycler.links.loop import run as run_loop
@@ -42,6 +43,7 @@ ACCEPT = Annotated[
 ]
 LINKS = {"pty": "pty", "tcp": "tcp://127.0.0.1:0", "memory": ""}
 DEMO_MODEL = "emstat4-hr"
+USUAL_CELL = "li-li/bn-pp"
 DEMO = """\
 # What `cycler demo` runs: symmetric cycling of lithium on lithium.
 protocol: demo, Li||Li at 1 mA/cm2 and 1 mAh/cm2
@@ -102,6 +104,31 @@ def demo(
     finish(performed, as_json=as_json, exported=exported, summary=summary)
 
 
+def _simulated(
+    document: Document,
+    described: Cell | None,
+    on: str,
+    profile: str,
+    folder: Path,
+    *,
+    quiet: bool,
+    view: bool,
+) -> Performed:
+    """`document` on the twin of a model, with the cell as it is described or as the profile's label says."""
+    model = DEMO_MODEL if on == "twin" else on
+    family = registry.twin_family(model)
+    twin = family.make(TwinRequest(model=model, cell=profile))
+    cell = described or twin.cell
+    if not quiet:
+        say(f"{cell.name} behind a simulated {model}; the cell is {profile}")
+    return run_loop(
+        _on_twin(
+            twin, family.driver, document.bind(cell), document.text, folder, "memory",
+            quiet=quiet, view=view, described=cell,
+        )
+    )  # fmt: skip
+
+
 async def _on_twin(
     twin: Twin,
     driver: str,
@@ -112,7 +139,8 @@ async def _on_twin(
     *,
     quiet: bool,
     view: bool,
-    truth: Sink,
+    truth: Sink | None = None,
+    described: Cell | None = None,
 ) -> Performed:
     family = registry.driver(driver)
     async with AsyncExitStack() as stack:
@@ -123,7 +151,7 @@ async def _on_twin(
         order = Order(
             protocol=protocol,
             text=text,
-            cell=twin.cell,
+            cell=described or twin.cell,
             driver=family,
             connect=reach,
             channel=f"demo-{secrets.token_hex(3)}",
@@ -139,8 +167,12 @@ async def _on_twin(
 def run_protocol(
     protocol: Annotated[Path, typer.Argument(help="Protocol file (YAML).")],
     port: Annotated[
-        str, typer.Option(help="Where the instrument is: /dev/ttyACM0, COM3 or tcp://HOST:PORT.")
-    ],
+        str | None, typer.Option(help="Where the instrument is: /dev/ttyACM0, COM3 or tcp://HOST:PORT.")
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", help="In place of --port: run it on a simulated one, 'twin' or a model."),
+    ] = None,
     driver: Annotated[str, typer.Option(help="Driver family.")] = "emstat",
     cell: Annotated[
         Path | None, typer.Option(help="File that describes the cell; default: the protocol's own.")
@@ -161,8 +193,22 @@ def run_protocol(
     data: DATA = None,
     as_json: JSON = False,
 ) -> None:
-    """Run a protocol on an instrument. Ctrl-C ends the run with the cell off."""
+    """Run a protocol on an instrument, or on a simulated one (--on). Ctrl-C ends the run with the cell off.
+
+    With --on, --cell may also name a simulated cell (`cycler cells`); a potentiostat's twin does not wait:
+    hours pass in seconds.
+    """
     document = load(protocol)
+    if (port is None) == (on is None):
+        raise RequestError("expected --port (where the instrument is) or --on (a simulated one: twin)")
+    if port is None:
+        profile = str(cell) if cell is not None and not cell.exists() else USUAL_CELL
+        described = load_cell(cell) if cell is not None and cell.exists() else document.cell
+        finish(
+            _simulated(document, described, on or "", profile, data_folder(data), quiet=as_json, view=view),
+            as_json=as_json,
+        )
+        return
     described = load_cell(cell) if cell is not None else document.cell
     if described is None:
         raise RequestError(f"{protocol} describes no cell; add `cell:` to it or give --cell FILE")

@@ -13,6 +13,7 @@ from hilcycler.cell import Cell
 from hilcycler.channel import Channel
 from hilcycler.clock import TWIN_EPOCH, TwinClock
 from hilcycler.engine import Execution
+from hilcycler.preflight.profile import Profile
 from hilcycler.protocol import Envelope, Plan
 from hilcycler.quantities import Coulomb, Second
 from hilcycler.records import (
@@ -85,7 +86,7 @@ class Rehearsed:
         self.tripped: Tripped | None = None
         self.ended: RunEnded | None = None
         self.truncated = False
-        self.profile: list[tuple[float, float, float]] = []
+        self.profile = Profile()
         self.execution: Execution | None = None
         self._now: Seen | None = None
         self._rows_before = 0
@@ -160,14 +161,7 @@ class Rehearsed:
         time = block.columns["test_time"]
         if len(time) > 1 and (least != 0.0 or most != 0.0):
             self.energy += float(np.trapezoid(np.abs(voltage * current), time))
-        self._draw(float(time[-1]), low, high)
-
-    def _draw(self, time: float, low: float, high: float) -> None:
-        """The profile as bars from least to greatest voltage; halved in number when there are many."""
-        self.profile.append((time, low, high))
-        if len(self.profile) >= 4096:
-            pairs = zip(self.profile[::2], self.profile[1::2], strict=True)
-            self.profile = [(b[0], min(a[1], b[1]), max(a[2], b[2])) for a, b in pairs]
+        self.profile.add(time, voltage, current)
 
     def _end(self, ended: StepEnded) -> None:
         now, result = self._now, ended.result

@@ -19,6 +19,7 @@ from hilcycler.language import describe, describe_step
 from hilcycler.language.faults import FileError
 from hilcycler.preflight import reading
 from hilcycler.preflight.findings import Finding, Severity, error, note, once_each, warning
+from hilcycler.preflight.profile import in_a_line
 from hilcycler.preflight.rehearsal import MOST_STEPS, Rehearsed, Seen, Span, rehearse
 from hilcycler.protocol import Envelope, Protocol, count_steps, ends_of, walk
 from hilcycler.quantities import AMPERE_HOUR, duration, engineering
@@ -201,6 +202,9 @@ def _told(report: Report, done: Rehearsed) -> Iterator[str]:
     charge = Span(done.charge.lowest / AMPERE_HOUR, done.charge.highest / AMPERE_HOUR)
     yield f"charge a step {_span(charge, 'Ah')}; allowed {most}"
     passed = [engineering(each / AMPERE_HOUR, "Ah") for each in (done.charged, done.discharged)]
+    bars = done.profile.bars
+    yield f"voltage       {in_a_line(bars.time, bars.lowest_voltage, bars.highest_voltage)}"
+    yield f"current       {in_a_line(bars.time, bars.lowest_current, bars.highest_current)}"
     yield f"passed        {passed[0]} positive, {passed[1]} negative, {done.energy / 3600.0:.4g} Wh"
     if done.temperature.seen:
         yield f"temperature   {done.temperature.lowest:.2f} K to {done.temperature.highest:.2f} K"
