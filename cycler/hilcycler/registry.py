@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from hilcycler.channel import Driver
 from hilcycler.errors import RequestError
+from hilcycler.flight.replayed import Replays
 from hilcycler.twin import CellCatalogue, TwinFamily
 
 
@@ -65,6 +66,12 @@ def experiment(name: str) -> Any:  # noqa: ANN401  (see hilcycler.language)
 def evaluation(name: str) -> Any:  # noqa: ANN401  (each evaluation has its own inputs)
     """The evaluation `name`."""
     return _load("evaluations", name)
+
+
+def replays() -> Replays:
+    """What turns recorded conversations into simulated instruments."""
+    found: Replays = _load("replays", "recording")
+    return found
 
 
 def reproduction(name: str) -> Any:  # noqa: ANN401  (papers, rows of each, and how they are run)

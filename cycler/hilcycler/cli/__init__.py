@@ -35,6 +35,7 @@ def main() -> None:
         exchange,
         exports,
         files,
+        flight,
         protocols,
         runs,
         simulate,
