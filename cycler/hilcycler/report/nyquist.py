@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from hilcycler.quantities import engineering
 from hilcycler.report.content import Content, Spectrum
 from hilcycler.report.style import COLUMN, blank, caption, panel_title
 
@@ -18,6 +19,7 @@ MOST: Final = 5
 
 _DENSE: Final = 400
 _HEIGHT: Final = 0.62  # of the width, at least
+_NEAR: Final = 0.03  # of a decade: a point that close to a power of ten stands for it
 
 
 def figure(content: Content) -> Figure | None:
@@ -41,13 +43,26 @@ def figure(content: Content) -> Figure | None:
             dense = np.geomspace(spectrum.frequency.max(), spectrum.frequency.min(), _DENSE)
             curve = spectrum.fit.impedance(dense) * scale
             axes.plot(curve.real, -curve.imag, color=shade, linewidth=0.8)
+    marks = _decades(axes, chosen[0], scale, shades[0])
     _square(axes, np.concatenate([spectrum.impedance for spectrum in chosen]), scale)
     axes.set_xlabel(f"Z′ ({unit})")
     axes.set_ylabel(f"−Z″ ({unit})")
     axes.legend(loc="upper right", ncols=2, columnspacing=1.0, handletextpad=0.3)
-    if any(spectrum.fit is not None for spectrum in chosen):
-        panel_title(axes, "points: measured; lines: fitted")
+    fitted = "; lines: fitted" if any(spectrum.fit is not None for spectrum in chosen) else ""
+    panel_title(axes, f"points: measured{marks}{fitted}")
     return drawn
+
+
+def _decades(axes: Axes, spectrum: Spectrum, scale: float, shade: NDArray[np.float64]) -> str:
+    """Full marks at whole powers of ten in hertz; says which."""
+    decades = np.log10(spectrum.frequency)
+    whole = np.flatnonzero(np.abs(decades - np.round(decades)) < _NEAR)
+    z = spectrum.impedance[whole] * scale
+    axes.plot(z.real, -z.imag, "o", markersize=3.2, color=shade)
+    if len(whole) < 2:
+        return ""
+    ends = (engineering(10.0 ** float(np.round(decades[at])), "Hz") for at in (whole[0], whole[-1]))
+    return f" (full: {' … '.join(ends)})"
 
 
 def _square(axes: Axes, impedance: NDArray[np.complex128], scale: float) -> None:

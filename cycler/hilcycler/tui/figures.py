@@ -30,7 +30,8 @@ def nyquist(live: Live) -> Plan:
     for at, spectrum in enumerate(kept):
         latest = at == len(kept) - 1
         z = spectrum.impedance
-        label = f"cycle {spectrum.cycle}" if len(kept) > 1 else ""
+        # The word once: on a narrow screen there is no room for it three times.
+        label = f"{'cycle ' if at == 0 else ''}{spectrum.cycle}" if len(kept) > 1 else ""
         mark, colour = (Mark.POINTS, 0) if latest else (Mark.LINE, 3 if at == 0 else 1)
         series.append(Series(z.real, -z.imag, label, mark, colour))
     x, y = Axis("Z′", "Ω", includes=0.0), Axis("−Z″", "Ω", includes=0.0)
