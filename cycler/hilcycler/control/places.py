@@ -45,7 +45,7 @@ def bound(bench: Bench) -> Iterator[tuple[socket.socket, socket.socket]]:
             view = stack.enter_context(_bound(folder, VIEW, bench.control.viewers))
             control = stack.enter_context(_bound(folder, CONTROL, bench.control.operators))
             note = bench.data / NOTE
-            note.write_text(json.dumps(asdict(Places(bench.name, str(folder), os.getpid()))))
+            _write(note, json.dumps(asdict(Places(bench.name, str(folder), os.getpid()))))
             stack.callback(note.unlink, missing_ok=True)
             yield view, control
     except OSError as error:
@@ -77,6 +77,16 @@ def _bound(folder: Path, name: str, group: str | None) -> Iterator[socket.socket
             made.close()
             with contextlib.suppress(OSError):
                 os.unlink(path)  # noqa: PTH108
+
+
+def _write(note: Path, text: str) -> None:
+    """Make the note anew; what was there, even a link, is replaced and not followed."""
+    note.unlink(missing_ok=True)
+    descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
 
 
 def places(data: Path) -> Places:

@@ -26,6 +26,7 @@ from hilcycler.engine.remainder import at_open_circuit, remainder, used_up
 from hilcycler.engine.switching_off import Ending, uninterrupted
 from hilcycler.engine.watching import Position, Watching
 from hilcycler.errors import CyclerError, JournalError, StepRefused
+from hilcycler.language.course import outside
 from hilcycler.protocol import Envelope, Extensions, Plan, Planned, ends_of
 from hilcycler.records import (
     Event,
@@ -332,6 +333,9 @@ class Execution(Watching):
     async def _begin(self, planned: Planned, step: Step, cut_off: CutOff | None) -> StepResult:
         if not isinstance(step, OperatorPause):
             self.channel.check(step, self.envelope)
+            why = outside(step, self.envelope)
+            if why is not None:
+                raise StepRefused(f"{step.kind}: {why}")
         self._at.step_count += 1
         started = StepStarted(
             step_count=self._at.step_count,

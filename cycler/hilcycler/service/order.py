@@ -13,7 +13,8 @@ from hilcycler.cell import Cell
 from hilcycler.channel import Capabilities, Channel, Driver
 from hilcycler.clock import Clock
 from hilcycler.engine import at_open_circuit
-from hilcycler.errors import RequestError
+from hilcycler.errors import RequestError, StepRefused
+from hilcycler.language.course import outside
 from hilcycler.links import Connect
 from hilcycler.protocol import Envelope, Group, Insert, Node, Protocol, Repeat
 from hilcycler.quantities import Volt
@@ -25,6 +26,7 @@ from hilcycler.steps import OperatorPause
 class Order:
     """What is asked for: this protocol, on this cell, on the channel that `connect` reaches.
 
+    `flight`: bytes of what passes over the line that are kept beside the run; 0: none.
     `channel` names the pair of leads: a trip latches it. `truth` is a twin's. `clock`: where time does
     not come from this host, nor from the instrument alone. `accepts` are the dangers that somebody
     has agreed to (`consent.HOLDS_FOR_EVER`); `announce` is told, before anything is energised, which.
@@ -46,6 +48,7 @@ class Order:
     announce: Callable[[str], None] | None = None
     check_cell: bool | None = None
     listens: bool = False
+    flight: int = 0
 
 
 def versions_for(protocol: Protocol) -> dict[str, str]:
@@ -81,6 +84,9 @@ def check_steps(nodes: tuple[Node, ...], channel: Channel, envelope: Envelope) -
             case OperatorPause():
                 pass
             case _:
+                why = outside(node, envelope)
+                if why is not None:
+                    raise StepRefused(f"{node.kind}: {why}")
                 channel.check(at_open_circuit(node, _supposed_open_circuit(envelope)), envelope)
 
 
