@@ -82,7 +82,7 @@ class Stream:
             raise WireError(f"{self.rows} data packages came instead of {self._sent}")
         if elapsed is None:
             return self.last_time
-        if program.interval is not None and not elapsed - self.last_time <= _LATE * program.interval:
+        if program.interval is not None and not abs(elapsed - self.last_time) <= _LATE * program.interval:
             raise WireError(f"the data end at {self.last_time:g} s, the step at {elapsed:g} s")
         return elapsed
 
