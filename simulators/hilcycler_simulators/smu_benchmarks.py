@@ -123,15 +123,32 @@ class _Stopwatch:
         self.running = False
 
 
-class _Timed:
-    """A link under a stopwatch."""
+class _Through:
+    """A link that hands everything on."""
 
-    def __init__(self, link: Link, watch: _Stopwatch) -> None:
-        self._link, self._watch = link, watch
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     @property
     def name(self) -> str:
         return self._link.name
+
+    async def send(self, data: bytes) -> None:
+        await self._link.send(data)
+
+    async def receive(self, deadline: float) -> bytes:
+        return await self._link.receive(deadline)
+
+    async def aclose(self) -> None:
+        await self._link.aclose()
+
+
+class _Timed(_Through):
+    """A link under a stopwatch."""
+
+    def __init__(self, link: Link, watch: _Stopwatch) -> None:
+        super().__init__(link)
+        self._watch = watch
 
     async def send(self, data: bytes) -> None:
         await self._link.send(data)
@@ -142,9 +159,6 @@ class _Timed:
         data = await self._link.receive(deadline)
         self._watch.came = process_time()
         return data
-
-    async def aclose(self) -> None:
-        await self._link.aclose()
 
 
 def limit_row(
@@ -312,12 +326,16 @@ async def _rate(seconds: float) -> list[dict[str, Any]]:
     ]
 
 
-class _Noted(_Timed):
+class _Noted(_Through):
     """A link that notes when a reading was asked for."""
+
+    def __init__(self, link: Link, asked: list[float]) -> None:
+        super().__init__(link)
+        self._asked = asked
 
     async def send(self, data: bytes) -> None:
         if data.startswith(b":READ"):
-            self._taken.append(loop_time())
+            self._asked.append(loop_time())
         await self._link.send(data)
 
 
