@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from hilcycler import registry
@@ -46,7 +47,7 @@ def order(
 ) -> Order:
     text = text or CYCLES.format(cycles=cycles)
     return Order(
-        protocol=loads(text).bind(twin.cell),
+        protocol=_parsed(text).bind(twin.cell),
         text=text,
         cell=twin.cell,
         driver=registry.driver("emstat"),
@@ -57,6 +58,9 @@ def order(
         truth=twin.truth,
     )
 
+
+_parsed = cache(loads)
+"""Whoever runs one protocol a thousand times parses it once."""
 
 Watch = Callable[[Execution], Sink]
 

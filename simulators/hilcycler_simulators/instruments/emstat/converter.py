@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 from typing import Final, Literal, TypeAlias
 
@@ -177,6 +178,13 @@ def range_for(ranges: Sequence[Range], value: float) -> Range:
     return next((r for r in ordered if r.nominal >= abs(value) * (1.0 - 1e-9)), ordered[-1])
 
 
+@cache
+def _quantiles(sigma: float, size: int) -> Floats:
+    """Whole numbers, as often as a normal distribution has them."""
+    normal = NormalDist(0.0, sigma)
+    return np.array([round(normal.inv_cdf((n + 0.5) / size)) for n in range(size)], np.float64)
+
+
 class _Noise:
     """Whole counts, normally distributed, each a function of its number alone.
 
@@ -187,9 +195,7 @@ class _Noise:
     _BITS: Final = 12
 
     def __init__(self, seed: int, stream: int, sigma: float) -> None:
-        size = 1 << self._BITS
-        normal = NormalDist(0.0, sigma)
-        self._quantiles = np.array([round(normal.inv_cdf((n + 0.5) / size)) for n in range(size)], np.float64)
+        self._quantiles = _quantiles(sigma, 1 << self._BITS)
         self._key = np.uint64((seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03) % 2**64)
 
     @property
