@@ -75,10 +75,21 @@ def test_an_interval_must_hold_the_truth(inside: tuple[float, float], status: St
     assert judged(Measured(98.55, "made up", inside), compared, "cell", None).status is status
 
 
+def test_a_published_number_may_lie_anywhere_in_the_interval() -> None:
+    """An ill-conditioned t+ of 0.50 +- 0.03 does not contradict 0.53."""
+    compared = Compared(twin=0.53, published=0.53, unit="")
+    wide, narrow = (
+        judged(Measured(0.50, "made up", reach), compared, "cell", None)
+        for reach in ((0.47, 0.53), (0.49, 0.5))
+    )
+    assert wide.status is Status.PASSED
+    assert narrow.status is Status.FAILED
+
+
 @pytest.mark.parametrize(
     ("paper", "row"),
-    [("wng", 1), ("wng", 4), ("wng", 6), ("limmt", 4)],
-    ids=["conductivity", "overpotential", "resistance", "nucleation"],
+    [("wng", 1), ("wng", 2), ("wng", 6), ("wng", 12), ("limmt", 4), ("pota", 13)],
+    ids=["conductivity", "transference", "resistance", "capacity", "nucleation", "life"],
 )
 def test_a_row_passes_through_the_wire(paper: str, row: int) -> None:
     outcome = reproduce((paper, row, False))

@@ -1,7 +1,7 @@
 """The spectra of a run, fitted one after the other as they come: bulk, film and charge transfer.
 
-Which circuit: electrodes of the same metal and cells against lithium have two arcs and a finite
-diffusion; two blocking electrodes have none. Arcs keep their names from one spectrum to the next.
+Which circuit: metal electrodes have two arcs and a diffusion that ends in a resistance, a host for ions
+against metal one that ends in a capacitor; two blocking electrodes have neither. Arcs keep their names from one spectrum to the next.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hilcycler_protocols.evaluation.impedance import (
     Circuit,
     CircuitFit,
     FiniteLength,
+    FiniteSpace,
     blocking_cell,
     fit,
     lin_kk,
@@ -27,6 +28,7 @@ from hilcycler_protocols.evaluation.results import EvaluationRefused, Result
 from hilcycler_protocols.evaluation.uncertainty import PERFECT, Accuracy
 
 QUOTED: Final = ("R_b", "R_SEI", "R_ct")
+_METALS: Final = frozenset({"Li", "Na", "K", "Cu"})
 _BLOCKING: Final = frozenset({"SS", "stainless steel", "Au", "Pt"})
 
 
@@ -99,6 +101,8 @@ class CellImpedance:
         cell = self._header.cell if self._header is not None else None
         if cell is not None and {cell.working.material, cell.counter.material} <= _BLOCKING:
             return blocking_cell()
+        if cell is not None and cell.working.material not in _METALS:
+            return lithium_cell(FiniteSpace("D"))
         return lithium_cell(FiniteLength("D"))
 
     def _accuracy(self) -> Accuracy:

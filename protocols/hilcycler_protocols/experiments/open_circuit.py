@@ -29,6 +29,7 @@ def build(chosen: Parameters) -> Mapping[str, Any]:
         "description": f"{chosen.spectra} spectra, one every {chosen.interval}",
         "record": {"every": chosen.every, "voltage change": chosen.voltage_step},
         "steps": [
+            {"rest": chosen.every},  # a spectrum is taken about the voltage that was last seen at rest
             eis,
             {"repeat": chosen.spectra, "name": "storage", "steps": [{"rest": chosen.interval}, eis]},
         ],

@@ -86,8 +86,13 @@ def judged(found: Measured, comparison: Any, cell: str, step: float | None) -> N
     elif comparison.at_least:
         agrees = found.value >= published
     else:
-        agrees = abs(found.value - published) <= max(PUBLISHED_SHARE * abs(published), floor)
-        rule += f", published within 5 %{_or(floor, comparison.unit)}"
+        reach = max(PUBLISHED_SHARE * abs(published), floor)
+        nearest = found.value
+        if found.interval is not None:  # the truth may be anywhere in it
+            nearest = min(max(published, found.interval[0]), found.interval[1])
+        agrees = abs(nearest - published) <= reach
+        of_what = " of the interval" if found.interval is not None else ""
+        rule += f", published within 5 %{_or(floor, comparison.unit)}{of_what}"
     return Number(
         cell=cell,
         quantity=comparison.quantity,

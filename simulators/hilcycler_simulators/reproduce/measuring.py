@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from hilcycler.errors import RequestError
@@ -30,7 +31,11 @@ _HOUR: Final = 3600.0
 _LAST: Final = 10
 """Cycles of a shortened life that go through the wire."""
 _SAMPLES: Final = 40  # a half-cycle
+_POLARISED: Final = 2.2  # V: a half-cycle that needs more ends the run
+_RUNAWAY: Final = 4.8  # V: where a short is waited for, the polarisation before it is let go on
+_ROOM: Final = 1.2  # V from there to the safety limits: a cell that dries out jumps
 _EDGE: Final = 3  # cycles at each end of a shortened life of a full cell
+_BETWEEN: Final = 12  # stretches of so many cycles of which a mean over a long life is made
 _CELSIUS: Final = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0)
 
 
@@ -47,7 +52,9 @@ def measure(target: targets.Target, bench: Bench) -> Iterator[Measured]:
             yield _onset(target, bench)
         case targets.Transference():
             yield _of(
-                evaluated(bench.run(_TRANSFERENCE), "transference")[0].summary(), 1.0, "EIS, 10 mV, EIS"
+                evaluated(bench.run(_TRANSFERENCE), "transference")[0].summary(),
+                1.0,
+                "EIS 200 kHz to 10 mHz, 10 mV sampled every 1 s, EIS",
             )
         case targets.ConductivityTarget():
             yield _of(
@@ -66,7 +73,11 @@ def measure(target: targets.Target, bench: Bench) -> Iterator[Measured]:
             yield _efficiency(target, bench)
         case targets.ReservoirEfficiency():
             found = evaluated(bench.run(_RESERVOIR), "reservoir-efficiency")[0].summary()
-            yield _of(found, 100.0, "reservoir 4 mAh/cm2, ten cycles of 1 mAh/cm2, cut-off judged every 1 s")
+            yield _of(
+                found,
+                100.0,
+                "sampled every 10 s, reservoir 4 mAh/cm2, ten cycles of 1 mAh/cm2, cut-off judged every 1 s",
+            )
         case targets.Nucleation():
             yield _nucleation(target, bench)
         case targets.Capacity() | targets.Retention() | targets.MeanEfficiency():
@@ -113,7 +124,7 @@ def _cycles(current: float, charge: float, cycles: int, limit: float) -> tuple[s
     density, amount = f"{current / 10.0:.9g} mA/cm2", f"{charge / 3.6e4:.9g} mAh/cm2"
     text = f"""
 protocol: plating and stripping
-safety: {{voltage: -2.5 V to 2.5 V}}
+safety: {{voltage: -{limit + _ROOM:g} V to {limit + _ROOM:g} V}}
 record: {{every: {every:.6g} s}}
 steps:
   - repeat: {cycles}
@@ -149,7 +160,7 @@ def _levels(run: Run) -> Overpotentials:
 
 def _overpotential(target: targets.Overpotential, bench: Bench) -> Measured:
     cycles, aged = _aged(target, bench, target.after / _HOUR, _LAST)
-    text, every = _cycles(target.current, target.charge, cycles, 2.2)
+    text, every = _cycles(target.current, target.charge, cycles, _POLARISED)
     result = quoted(_levels(bench.run(text)).summary(1))
     return Measured(result.value * 1e3, f"{result.formula}; {_how(every, cycles, aged)}")
 
@@ -163,29 +174,52 @@ def _watched(run: Run) -> CellLifetime:
 def _outlives(target: targets.Outlives, bench: Bench) -> Measured:
     half = target.charge / target.current / _HOUR
     cycles, aged = _aged(target, bench, target.value / _HOUR + 2.0 * half, _LAST)
-    text, every = _cycles(target.current, target.charge, cycles, 2.2)
+    text, every = _cycles(target.current, target.charge, cycles, _POLARISED)
     result = _watched(bench.run(text)).verdict.alive
     alive = "still alive" if result.has("lower-bound") else "failed"
     return Measured(aged + result.value / _HOUR, f"{alive}; {_how(every, cycles, aged)}")
 
 
 def _short(target: targets.Short, bench: Bench) -> Measured:
+    """The first half-cycle whose level has fallen for good.
+
+    A cell that polarises beyond what the potentiostat can drive passes those cycles on itself.
+    """
     half = target.charge / target.current / _HOUR
     cycles, aged = _aged(target, bench, target.value / _HOUR + 8.0 * half, _LAST)
-    text, every = _cycles(target.current, target.charge, cycles, 2.2)
-    marked = _watched(bench.run(text)).marked
+    text, every = _cycles(target.current, target.charge, cycles, _RUNAWAY)
+    run = bench.run(text)
+    marked = list(_watched(run).marked)
+    how = _how(every, cycles, aged)
+    if len(marked) < 2 * cycles:
+        beyond = _alone(target, bench, half)
+        how += f"; {beyond:g} h beyond {_RUNAWAY:g} V on the simulated cell alone"
+        since = run.last_test_time + beyond * _HOUR
+        text, _ = _cycles(target.current, target.charge, 4, _RUNAWAY)
+        marked += [replace(each, ends=since + each.ends) for each in _watched(bench.run(text)).marked]
     verdict = lifetime(marked, Criteria(polarisation=math.inf, most=math.inf))
     shorts = {Sign.DROP, Sign.LEVEL, Sign.HARD}
     if verdict.half_cycle is None or not shorts.intersection(verdict.signs):
         raise RequestError("no short was seen")
-    return Measured(aged + marked[verdict.half_cycle].ends / _HOUR, f"short; {_how(every, cycles, aged)}")
+    return Measured(aged + marked[verdict.half_cycle].ends / _HOUR, f"short; {how}")
+
+
+def _alone(target: targets.Short, bench: Bench, half: float) -> float:
+    """Hours of cycles on the simulated cell alone until it can be driven again."""
+    passed = 0.0
+    while passed < target.value / _HOUR:
+        cycled = procedures.cycle_symmetric(bench.cell, target.current, target.charge, 2.0 * half)
+        passed += 2.0 * half
+        if cycled.voltage[-1] < _RUNAWAY:
+            return passed
+    raise RequestError(f"the cell never came back below {_RUNAWAY:g} V")
 
 
 def _onset(target: targets.Onset, bench: Bench) -> Measured:
     """The first half-cycle 10 % above the level of half the hour."""
     hours, half = target.value / _HOUR, target.charge / target.current / _HOUR
     cycles, aged = _aged(target, bench, 0.5 * hours, 2)
-    text, _ = _cycles(target.current, target.charge, cycles, 2.2)
+    text, _ = _cycles(target.current, target.charge, cycles, _POLARISED)
     reference = quoted(_levels(bench.run(text)).summary(1)).value
     passed = aged + 2.0 * cycles * half
     skipped = 0 if bench.whole else 2 * math.floor((0.9 * hours - passed) / half / 2.0)
@@ -193,7 +227,7 @@ def _onset(target: targets.Onset, bench: Bench) -> Measured:
         procedures.cycle_symmetric(bench.cell, target.current, target.charge, skipped * half)
         passed += skipped * half
     left = math.ceil((1.3 * hours - passed) / half / 2.0)
-    text, every = _cycles(target.current, target.charge, left, 2.2)
+    text, every = _cycles(target.current, target.charge, left, _POLARISED)
     for at, cycle in enumerate(_levels(bench.run(text)).cycles):
         for number, level in enumerate((cycle.plated, cycle.stripped)):
             if level.levels[Definition.CENTRAL].magnitude > 1.1 * reference:
@@ -259,13 +293,16 @@ def _exchange_current(target: targets.ExchangeCurrent, bench: Bench) -> Measured
 
 
 def _interface(target: targets.Interface, bench: Bench) -> Measured:
+    """Of a full cell down to 0.1 Hz only: below, the cathode's diffusion says nothing of the arcs."""
     if target.cycle:
         procedures.cycle_full(bench.cell, target.window, [1.0] * target.cycle)
-    fits = _fitted(bench.run(_SPECTRUM % ("10 min", "10 mHz"))).fits
+    full = bench.cell.label.nominal_capacity is not None
+    lowest = "100 mHz" if full else "10 mHz"
+    fits = _fitted(bench.run(_SPECTRUM % ("10 min", lowest))).fits
     fitted = fits[max(fits)]
     value = sum(fitted[part].value for part in target.of.split(" + "))
     aged = f" after {target.cycle} cycles on the simulated cell alone" if target.cycle else ""
-    return Measured(value, f"EIS 200 kHz to 10 mHz{aged}")
+    return Measured(value, f"EIS 200 kHz to {lowest}{aged}")
 
 
 # Copper
@@ -335,7 +372,7 @@ def _steps(rate: float, window: tuple[float, float], first: str) -> str:
 def _segment(bench: Bench, window: tuple[float, float], rates: list[tuple[float, int]]) -> Run:
     """Cycles at each rate, that many, through the wire."""
     first = "discharge" if bench.cell.label.working.material == "S" else "charge"
-    every = 3600.0 / max(rate for rate, _ in rates) / _SAMPLES
+    every = _every([rate for rate, _ in rates])
     body = "".join(
         f"  - repeat: {n}\n    name: at {r:g} C {at}\n    steps:\n{_steps(r, window, first)}"
         for at, (r, n) in enumerate(rates)
@@ -351,31 +388,52 @@ steps:
     )
 
 
+def _every(rates: list[float]) -> float:
+    """The sampling interval: at the fastest rate a half-cycle has _SAMPLES."""
+    return _HOUR / max(rates) / _SAMPLES
+
+
 def _full(target: targets.Capacity | targets.Retention | targets.MeanEfficiency, bench: Bench) -> Measured:
+    """A number from many cycles at one rate: some of them through the wire, the others on the cell alone.
+
+    A mean is that of the cycles that went through the wire: at both ends and evenly between.
+    """
+    mean = isinstance(target, targets.MeanEfficiency)
     count = target.cycle if isinstance(target, targets.Capacity) else target.cycles
     activation = [(rate, 1) for rate in target.first]
     segments: list[tuple[Run, int]] = []
-    mean = isinstance(target, targets.MeanEfficiency)  # of every cycle: nothing to leave out
-    if mean or bench.whole or count <= 2 * _EDGE:
-        segments.append((_segment(bench, target.window, [*activation, (target.rate, count)]), 0))
-    else:
-        segments.append((_segment(bench, target.window, [*activation, (target.rate, _EDGE)]), 0))
-        skipped = count - 2 * _EDGE
-        procedures.cycle_full(bench.cell, target.window, [target.rate] * skipped)
-        segments.append(
-            (_segment(bench, target.window, [(target.rate, _EDGE)]), skipped + _EDGE + len(activation))
-        )
-    how = f"{count} cycles, cut-offs judged every 1 s" + (
-        f"; the first and last {_EDGE} through the wire, those between on the simulated cell alone"
-        if len(segments) > 1
-        else ", all through the wire"
+    passed = 0
+    for at in _starts(count, _BETWEEN if mean else 2, whole=bench.whole):
+        if at > passed:
+            procedures.cycle_full(bench.cell, target.window, [target.rate] * (at - passed))
+        cycles = min(_EDGE, count - at) if not bench.whole else count
+        rates = [*([] if segments else activation), (target.rate, cycles)]
+        segments.append((_segment(bench, target.window, rates), at + len(activation) * bool(segments)))
+        passed = at + cycles
+    through = min(len(segments) * _EDGE, count) if not bench.whole else count
+    how = f"sampled every {_every([target.rate]):g} s, cut-offs judged every 1 s; " + (
+        f"{through} of {count} cycles through the wire, the others on the simulated cell alone"
+        if through < count
+        else f"all {count} cycles through the wire"
     )
     if mean:
-        return _mean_efficiency(segments[0][0], len(activation), how)
+        return _mean_efficiency([run for run, _ in segments], len(activation), how)
     discharges, capacity = _discharges(segments, len(activation))
     if isinstance(target, targets.Capacity):
         return _number(capacity.capacity(discharges[-1]), 1.0 / _HOUR, how, exact=True)
     return _number(retention(discharges, reference=Reference.FIRST).retained, 100.0, how, exact=True)
+
+
+def _starts(count: int, places: int, *, whole: bool) -> list[int]:
+    """After how many cycles each stretch of _EDGE cycles begins that goes through the wire."""
+    if whole:
+        return [0]
+    last = max(count - _EDGE, 0)
+    return sorted(
+        {round(at * last / (places - 1)) for at in range(places)}
+        if count > places * _EDGE
+        else set(range(0, count, _EDGE))
+    )
 
 
 def _discharges(segments: list[tuple[Run, int]], activation: int) -> tuple[list[Discharge], CellCapacity]:
@@ -390,10 +448,14 @@ def _discharges(segments: list[tuple[Run, int]], activation: int) -> tuple[list[
     return numbered[activation:], capacity
 
 
-def _mean_efficiency(run: Run, activation: int, how: str) -> Measured:
-    found, _ = evaluated(run, "coulombic-efficiency")
-    assert isinstance(found, CellEfficiency)
-    return _number(found.over(found.cycles[activation:]).mean, 100.0, how)
+def _mean_efficiency(runs: list[Run], activation: int, how: str) -> Measured:
+    """Without the first cycle of each later stretch, whose charge begins after a rest."""
+    found = [evaluated(run, "coulombic-efficiency")[0] for run in runs]
+    first, *later = (each.cycles for each in found if isinstance(each, CellEfficiency))
+    last = found[-1]
+    assert isinstance(last, CellEfficiency)
+    cycles = [*first[activation:], *(cycle for each in later for cycle in each[1:])]
+    return _number(last.over(cycles).mean, 100.0, f"{how}; mean of {len(cycles)} cycles")
 
 
 def _rates(target: targets.RateCapacity, bench: Bench) -> Iterator[Measured]:
@@ -403,6 +465,6 @@ def _rates(target: targets.RateCapacity, bench: Bench) -> Iterator[Measured]:
         yield _number(
             capacity.capacity(discharges[at * target.each - 1]),
             1.0 / _HOUR,
-            f"{target.each} cycles at each rate, all through the wire",
+            f"sampled every {_every(list(target.rates)):g} s, {target.each} cycles at each rate, all through the wire",
             exact=True,
         )

@@ -10,7 +10,10 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+
 from hilcycler.errors import CyclerError, RequestError
+from hilcycler.journal import Run
 from hilcycler_simulators.cells import targets
 from hilcycler_simulators.cells.catalogue import catalogue
 from hilcycler_simulators.cells.runs import Runs
@@ -68,9 +71,12 @@ def _done(paper: str, row: Row, folder: Path, *, whole: bool) -> tuple[Status, s
         return Status.NOT_DONE, row.reason, ()
     found: list[Number] = []
     reasons: list[str] = []
+    truths: dict[str, Runs] = {}
     for cell, target in _wanted(row.numbers, reasons):
+        runs = truths.setdefault(cell, Runs(partial(catalogue.make, cell, seed=SEED)))
+        bench = Bench(cell, folder / f"{len(found)}-{len(reasons)}", whole=whole)
         try:
-            found += _measured(cell, target, folder / f"{len(found)}-{len(reasons)}", whole=whole)
+            found += _measured(target, bench, runs)
         except CyclerError as error:
             reasons.append(f"{cell}, {target.quantity}: {error}")  # type: ignore[attr-defined]
     failed = any(each.status is Status.FAILED for each in found)
@@ -103,13 +109,13 @@ def _matches(target: targets.Target, wanted: Numbers) -> bool:
     return True
 
 
-def _measured(cell: str, target: targets.Target, folder: Path, *, whole: bool) -> list[Number]:
+def _measured(target: targets.Target, bench: Bench, runs: Runs) -> list[Number]:
     """The twin through the wire, and beside it the same cell without noise or instrument."""
-    folder.mkdir(parents=True, exist_ok=True)
-    measured = list(measure(target, Bench(cell, folder, whole=whole)))
-    truths = list(target.compare(Runs(partial(catalogue.make, cell, seed=SEED))))
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    measured = list(measure(target, bench))
+    truths = list(target.compare(runs))
     step = tolerance(target)
-    return [judged(one, truth, cell, step) for one, truth in zip(measured, truths, strict=True)]
+    return [judged(one, truth, bench.profile, step) for one, truth in zip(measured, truths, strict=True)]
 
 
 def _executed(paper: str, row: Executed, folder: Path) -> tuple[Status, str, tuple[Number, ...]]:
@@ -125,6 +131,14 @@ def _executed(paper: str, row: Executed, folder: Path) -> tuple[Status, str, tup
         return Status.NOT_DONE, "the protocol pauses for a person, and here is none", ()
     except CyclerError as error:
         return Status.NOT_DONE, str(error), ()
-    shortened = ", ".join(f"{new} for {old}" for old, new in row.replaced.items())
-    told = f"{row.file} on {row.cell}: {run.rows} samples, no number in the text to compare with"
+    shortened = ", ".join(" ".join(new.split()) for new in row.replaced.values() if new)
+    told = (
+        f"{row.file} on {row.cell}: {run.rows} samples{_interval(run)}, no number in the text to compare with"
+    )
     return Status.EXECUTED, f"{told}{'; shortened: ' + shortened if shortened else ''}", ()
+
+
+def _interval(run: Run) -> str:
+    """The usual distance between two samples."""
+    times = run.columns(("test_time",))["test_time"]
+    return f", usually every {np.median(np.diff(times)):.3g} s" if len(times) > 1 else ""

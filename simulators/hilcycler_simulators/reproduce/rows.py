@@ -219,7 +219,9 @@ POTA: Final = {
     2: Row(
         "reduction of OTA", reason="needs a lithium-free salt and three electrodes: no such simulated cell"
     ),
-    3: Row("wide CV", executed=Executed("li-cu/pota-no3", "03-wide-cv", {"scans: 3": "scans: 1"})),
+    3: Row(
+        "wide CV", executed=Executed("li-cu/pota-no3", "03-wide-cv", {"scans: 3": "scans: 1\n  step: 5 mV"})
+    ),
     4: Row(
         "activation energy of the SEI",
         (Numbers(("li-li/pota-no3", "li-li/pota-bare", "li-li/pota-no3-10um"), ("activation-energy",)),),
@@ -251,14 +253,20 @@ POTA: Final = {
         "Li||Li 5 mA/cm2, 5 mAh/cm2", (Numbers(("li-li/pota-no3", "li-li/pota-bare"), LIVES, _cycling(5, 5)),)
     ),
     16: Row("micrographs of deposits", reason=MICROSCOPE),
-    17: Row("Li||LCO GITT", executed=Executed("li-lco/pota-no3", "17-gitt")),
-    18: Row("Li||LCO CV", executed=Executed("li-lco/pota-no3", "18-lco-cv")),
+    17: Row(
+        "Li||LCO GITT",
+        executed=Executed("li-lco/pota-no3", "17-gitt", {"lower: 3.0 V": "lower: 3.0 V\n  pulses: 4"}),
+    ),
+    18: Row(
+        "Li||LCO CV",
+        executed=Executed("li-lco/pota-no3", "18-lco-cv", {"to: 3.0 V": "to: 3.0 V\n  step: 5 mV"}),
+    ),
     19: Row("Li||LCO rates", (Numbers(("li-lco/pota-no3",), ("rate-capacity",)),)),
     20: Row("Li||LCO 1 C", (Numbers(("li-lco/pota-no3", "li-lco/pota-bare"), FULL, {"rate": 1.0}),)),
-    21: Row("Li||LCO N/P 4.28", (Numbers(("li-lco/pota-no3-np-4.28", "li-lco/pota-bare-np-4.28"), FULL),)),
+    21: Row("Li||LCO N/P 4.28", (Numbers(("li-lco/pota-no3-np", "li-lco/pota-bare-np"), FULL),)),
     22: Row(
         "Li||LCO N/P 2.49",
-        executed=Executed("li-lco/pota-no3-np-2.49", "22-lco-np-2.49", {"cycles: 100": "cycles: 2"}),
+        executed=Executed("li-lco/pota-no3-np", "22-lco-np-2.49", {"cycles: 100": "cycles: 2"}),
     ),
     23: Row("Li||NCM811", (Numbers(("li-ncm811/pota-no3", "li-ncm811/pota-bare"), FULL),)),
     24: Row(
@@ -267,7 +275,7 @@ POTA: Final = {
     ),
     25: Row(
         "Li||LCO with other salts",
-        executed=Executed("li-lco/pota-pf6", "25-lco-other-salts", {"cycles: 500": "cycles: 2"}),
+        executed=Executed("li-lco/pota-pf6", "25-lco-other-salts", {"cycles: 600": "cycles: 2"}),
     ),
 }
 
