@@ -416,3 +416,20 @@ def test_inside_is_what_is_not_below_and_not_above(value: float, a: float, b: fl
     low, high = min(a, b), max(a, b)
     crossed = Envelope(voltage=(low, high)).first_violation(np.array([value]), np.array([0.0]))
     assert (crossed is None) == (low <= value <= high)
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_no_set_point_stands_while_a_slow_disk_takes_the_next_step(holds: bool) -> None:
+    class Slow(Bench):
+        async def commit(self) -> None:
+            if len(self.of(StepStarted)) == 2:
+                await asyncio.sleep(0.6)
+            self.log.append("durable")
+
+    bench = Slow(half_cycle)
+    bench.capabilities = replace(bench.capabilities, host_death=HostDeath("holds", holds))
+    assert run(bench, PLATE, STRIP).outcome is Outcome.COMPLETED
+    second = bench.log.index(bench.of(StepStarted)[1])
+    between = bench.log[second : len(bench.log) - bench.log[::-1].index("start")]
+    assert ("off" in between) is holds
+    assert between.index("durable") < between.index("start")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from dataclasses import replace
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from hilcycler.channel import Channel
 from hilcycler.clock import Clock
@@ -28,6 +28,7 @@ from hilcycler.engine.watching import Position, Watching
 from hilcycler.errors import CyclerError, JournalError, StepRefused
 from hilcycler.language.course import outside
 from hilcycler.protocol import Envelope, Extensions, Plan, Planned, ends_of
+from hilcycler.quantities import Second
 from hilcycler.records import (
     Event,
     Failed,
@@ -46,6 +47,8 @@ from hilcycler.steps import STOP, OperatorPause, Step, StepResult
 
 NOT_WATCHED = "this service was not running"
 ON_REQUEST = "switched off on request"
+HELD: Final[Second] = 0.25
+"""How long the set-point of the step before may stand while the next one waits for the disk."""
 
 
 class LeftRunning(Exception):
@@ -348,12 +351,28 @@ class Execution(Watching):
         )
         self._sink.put(started)
         self._piece = Piece(started, self._at.test_time, started.stamp.monotonic, cut_off)
-        await self._sink.commit()
+        await self._announced()
         if isinstance(step, OperatorPause):
             await self._wait(Doing.WAITING)
             return self._end_step(self._piece.result(None, 0.0))
         await self.channel.start(step, self.envelope)
         return await self._watch(planned)
+
+    async def _announced(self) -> None:
+        """What was put is durable. An instrument that holds its set-point meanwhile does so for a moment only."""
+        if not self.channel.capabilities.host_death.holds_for_ever:
+            return await self._sink.commit()
+        committing = asyncio.ensure_future(self._sink.commit())
+        try:
+            done, _ = await asyncio.wait({committing}, timeout=HELD)
+            if not done:
+                await self._safe_for_a_pause()
+                self._sink.put(
+                    Note("the disk is slow: switched off until it has taken the step", self._stamp())
+                )
+            return await committing
+        finally:
+            committing.cancel()
 
     async def _adopted(self, cut_off: CutOff) -> bool:
         """Whether the instrument still runs it. What was not seen is declared either way."""
