@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from string import Template
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from hilcycler_simulators.cells import catalogue
+from hilcycler_simulators.cells import bank, catalogue, kinetics
 from hilcycler_simulators.cells.kinetics import REFERENCE_TEMPERATURE
 from hilcycler_simulators.cells.profiles.any import read
 from hilcycler_simulators.cells.wiener import WienerCell
 
 Make = Callable[..., WienerCell]
+Floats = NDArray[np.float64]
 
 SYMMETRIC = Template("""
 kind = "symmetric"
@@ -128,6 +131,33 @@ KINDS = {
     "SS||SS": "ss-ss/pp",
     "Li||SS": "li-ss/ether",
 }
+
+
+@pytest.fixture
+def other_processor(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it: from then on sums run in another order, and exp and asinh err in their last digit.
+
+    That is how numpy differs between processors.
+    """
+    wobble = np.random.default_rng(0)
+    kinetic = kinetics.overpotential
+
+    def sums(self: bank.Bank, times: Floats, states: Floats, j: float) -> Floats:
+        decay = np.exp(-times / self.tau[:, None])
+        decay = decay * (1.0 + 2.2e-16 * wobble.integers(-1, 2, decay.shape))
+        away = (states - j)[::-1, None] * self.weights[::-1]
+        summed = np.stack([(chain[:, None] * decay[::-1]).sum(axis=0) for chain in away.T])
+        return summed + self.totals[:, None] * j
+
+    def overpotential(j: Floats, j0: float, temperature: float) -> Floats:
+        volts = kinetic(j, j0, temperature)
+        return volts * (1.0 + 2.2e-16 * wobble.integers(-1, 2, volts.shape))
+
+    def change() -> None:
+        monkeypatch.setattr(bank.Bank, "follow", sums)
+        monkeypatch.setattr("hilcycler_simulators.cells.interfaces.overpotential", overpotential)
+
+    return change
 
 
 @pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))

@@ -22,8 +22,21 @@ STEPS = st.lists(
     min_size=1,
     max_size=6,
 )
-VOLTAGES = {"Li": (-0.05, 0.05), "Na": (-0.05, 0.05), "Cu": (-0.2, 0.8), "LFP": (2.9, 3.9), "S": (1.8, 2.6)}
-NAMES = ["li-li/pp", "li-li/limmt-pe", "na-na/bn-pp", "li-cu/wng", "li-lfp/wng", "li-s/bn-pp", "ss-ss/pp"]
+VOLTAGES = {
+    "Li": (-0.05, 0.05),
+    "Na": (-0.05, 0.05),
+    "Cu": (-0.2, 0.8),
+    "LFP": (2.9, 3.9),
+    "NCM811": (3.0, 4.3),
+    "NCM523": (3.0, 4.3),
+    "LCO": (3.2, 4.4),
+    "S": (1.8, 2.6),
+}
+NAMES = [
+    *("li-li/pp", "li-li/limmt-pe", "na-na/bn-pp", "k-k/bn-pp"),
+    *("li-cu/wng", "li-cu/limmt", "li-s/bn-pp", "ss-ss/pp", "li-ss/ether"),
+    *("li-lfp/wng", "li-ncm811/wn-mo2n", "li-ncm523/bn-pp", "li-lco/pota-no3"),
+]
 
 
 def live(cell: WienerCell, step: tuple[str, float, float]) -> tuple[float, float, bool]:
@@ -46,7 +59,7 @@ def live(cell: WienerCell, step: tuple[str, float, float]) -> tuple[float, float
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(
-    max_examples=int(os.environ.get("CELL_EXAMPLES", "6")),
+    max_examples=int(os.environ.get("CELL_EXAMPLES", "4")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -64,7 +77,9 @@ def test_what_passes_is_found_again(name: str, steps: list[tuple[str, float, flo
     assert sum(truth["ledger_C"].values()) + truth["leaked_C"] == pytest.approx(passed, abs=enough)
 
 
-@pytest.mark.parametrize("name", ["li-lfp/wng", "li-ncm523/bn-pp", "li-s/pp"])
+@pytest.mark.parametrize(
+    "name", ["li-lfp/wng", "li-ncm811/wn-mo2n", "li-ncm523/bn-pp", "li-lco/pota-no3", "li-s/pp"]
+)
 def test_full_cells_conserve_their_lithium(name: str) -> None:
     """In the host, isolated, on the anode, dead and in its SEI; what oxidised electrolyte left is salt."""
     cell = catalogue.make(name, seed=1)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,6 +172,33 @@ def test_nucleation_follows_the_dimensionless_curve(nuclei: str) -> None:
         k = 8 * math.pi * concentration * 6.941e-3 / 534.0
         found = 0.065 * k**-0.5 * (F * concentration / (i[top] * t[top])) ** 2
         assert found == pytest.approx(density, rel=0.01)
+
+
+@pytest.mark.parametrize("nuclei", ["instantaneous", "progressive"])
+def test_a_held_voltage_on_bare_copper_shows_that_curve(nuclei: str, tmp_path: Path) -> None:
+    """At the terminals of a whole cell: the shape, the maximum, and the density of nuclei from it."""
+    text = (files("hilcycler_simulators.cells") / "profiles" / "li-cu" / "limmt.toml").read_text(
+        encoding="utf-8"
+    )
+    own = text.replace('kind = "instantaneous"', f'kind = "{nuclei}"').replace('"5 mA/cm2"', '"0 mA/cm2"')
+    (tmp_path / "mine.toml").write_text(own.replace("onset =", "rate_per_s = 0.1\nonset ="), encoding="utf-8")
+    cell = catalogue.make(str(tmp_path / "mine.toml"), seed=1)
+    area, diffusion, concentration = cell.label.area, 3.7e-14, 6000.0
+    assert area is not None
+    times = np.linspace(0.02, 60.0, 3000)
+    i = -cell.potentiostatic(np.full(3000, -0.1), times).current / area
+    top = int(np.argmax(i))
+    x = np.array([0.2, 0.5, 1.0, 1.5])
+    shape = np.interp(x * times[top], times, (i / i[top]) ** 2)
+    instantaneous = 1.9542 / x * (1 - np.exp(-1.2564 * x)) ** 2
+    progressive = 1.2254 / x * (1 - np.exp(-2.3367 * x**2)) ** 2
+    assert shape == pytest.approx(instantaneous if nuclei == "instantaneous" else progressive, abs=0.01)
+    product = 0.1629 if nuclei == "instantaneous" else 0.2598
+    assert i[top] ** 2 * times[top] == pytest.approx(product * (F * concentration) ** 2 * diffusion, rel=0.01)
+    if nuclei == "instantaneous":
+        k = 8 * math.pi * concentration * 6.941e-3 / 534.0
+        found = 0.065 * k**-0.5 * (F * concentration / (i[top] * times[top])) ** 2
+        assert found == pytest.approx(1.56e12, rel=0.03)
 
 
 def test_a_held_voltage_on_bare_copper_shows_that_transient() -> None:

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from spine import make_twin, order
 
-from hilcycler_simulators.cells import bank, catalogue, kinetics, march
+from hilcycler.journal import Settings
+from hilcycler.links import Link
+from hilcycler.records import Outcome
+from hilcycler.service.foreground import perform
+from hilcycler_simulators.cells import catalogue, march
 from hilcycler_simulators.cells.wiener import WienerCell
+from hilcycler_simulators.virtual_time import run as run_in_virtual_time
 
 Make = Callable[..., WienerCell]
 Floats = NDArray[np.float64]
 
-KINDS = ["li-li/bn-pp", "li-li/limmt-pe", "li-cu/pota-no3", "li-lfp/wng", "li-s/bn-pp", "ss-ss/pp"]
+WIRE = """
+protocol: what goes over the wire
+safety: {voltage: -1 V to LIMIT V, current: -10 mA to 10 mA, charge: 5 mAh}
+record: {every: 10 s}
+steps:
+  - rest: {for: 1 min}
+  - repeat: 2
+    steps:
+      - plate: {current: 1 mA/cm2, until: {charge: 0.5 mAh/cm2}}
+      - strip: {current: 1 mA/cm2, until: {charge: 0.4 mAh/cm2}}
+  - peis: {amplitude: 5 mV rms, from: 100 kHz, to: 1 Hz}
+"""
 MICROVOLT = 1e-6  # finer than any instrument simulated here resolves
 
 
@@ -24,10 +42,9 @@ def area(cell: WienerCell) -> float:
     return found
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_polling_faster_changes_nothing(name: str) -> None:
+def test_polling_faster_changes_nothing(kind: WienerCell) -> None:
     """A host that polls four times a second and one that looks once see the same cell, to the last bit."""
-    polled, left_alone = (catalogue.make(name, seed=3) for _ in range(2))
+    polled, left_alone = kind, catalogue.make(kind.label.name, seed=1)
     for sign, seconds in ((-1, 50), (1, 30), (0, 20)):
         current = sign * 10.0 * area(polled)
         for _ in range(4 * seconds):
@@ -38,13 +55,14 @@ def test_polling_faster_changes_nothing(name: str) -> None:
     assert np.array_equal(polled.galvanostatic(0.0, after).voltage, once)
 
 
-def test_polling_a_held_voltage_changes_nothing() -> None:
-    polled, left_alone = (catalogue.make("li-li/pp", seed=3) for _ in range(2))
-    for _ in range(80):
-        polled.potentiostatic(np.array([0.01]), np.array([0.25])).commit(0.25)
-    left_alone.potentiostatic(np.array([0.01]), np.array([20.0])).commit(20.0)
-    once = left_alone.potentiostatic(np.array([0.01]), np.array([1.0])).current
-    assert np.array_equal(polled.potentiostatic(np.array([0.01]), np.array([1.0])).current, once)
+def test_polling_a_held_voltage_changes_nothing(kind: WienerCell) -> None:
+    polled, left_alone = kind, catalogue.make(kind.label.name, seed=1)
+    held = float(polled.galvanostatic(0.0, np.array([1.0])).voltage[0]) + 0.01
+    for _ in range(40):
+        polled.potentiostatic(np.array([held]), np.array([0.25])).commit(0.25)
+    left_alone.potentiostatic(np.array([held]), np.array([10.0])).commit(10.0)
+    once = left_alone.potentiostatic(np.array([held]), np.array([1.0])).current
+    assert np.array_equal(polled.potentiostatic(np.array([held]), np.array([1.0])).current, once)
 
 
 def test_the_grid_asked_for_changes_less_than_a_microvolt() -> None:
@@ -112,11 +130,10 @@ def test_two_seeds_differ_only_by_chance_and_one_seed_never() -> None:
     assert np.median(first) == pytest.approx(np.median(other), rel=0.05)
 
 
-def test_another_processor_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sums in another order and an exp that errs in its last digit: different floats, the same codes.
+def test_another_processor_shows_the_same_codes(other_processor: Callable[[], None]) -> None:
+    """Different floats, the same codes of a converter whose least significant bit is 1 uV.
 
-    That is how numpy differs between processors. A converter's least significant bit, here 1 uV, is
-    ten orders of magnitude above it, so a code changes about once in 1e10 samples.
+    That is ten orders of magnitude above the difference, so a code changes about once in 1e10 samples.
     """
 
     def volts() -> Floats:
@@ -129,26 +146,48 @@ def test_another_processor_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch)
         return np.concatenate(seen)
 
     here = volts()
-    wobble = np.random.default_rng(0)
-    kinetic = kinetics.overpotential
-
-    def other_asinh(j: Floats, j0: float, temperature: float) -> Floats:
-        volts = kinetic(j, j0, temperature)
-        return volts * (1.0 + 2.2e-16 * wobble.integers(-1, 2, volts.shape))
-
-    def other_sums(self: bank.Bank, times: Floats, states: Floats, j: float) -> Floats:
-        decay = np.exp(-times / self.tau[:, None])
-        decay = decay * (1.0 + 2.2e-16 * wobble.integers(-1, 2, decay.shape))
-        away = (states - j)[::-1, None] * self.weights[::-1]
-        summed = np.stack([(chain[:, None] * decay[::-1]).sum(axis=0) for chain in away.T])
-        return summed + self.totals[:, None] * j
-
-    monkeypatch.setattr(bank.Bank, "follow", other_sums)
-    monkeypatch.setattr("hilcycler_simulators.cells.interfaces.overpotential", other_asinh)
+    other_processor()
     there = volts()
     assert not np.array_equal(here, there)
     assert np.abs(here - there).max() < 1e-14
-    assert (
-        np.rint(here / MICROVOLT).astype(np.int64).tobytes()
-        == np.rint(there / MICROVOLT).astype(np.int64).tobytes()
-    )
+    codes = [np.rint(each / MICROVOLT).astype(np.int64).tobytes() for each in (here, there)]
+    assert codes[0] == codes[1]
+
+
+class Heard:
+    """A link that keeps what came over it."""
+
+    def __init__(self, link: Link, heard: bytearray) -> None:
+        self._link, self._heard = link, heard
+        self.name, self.send, self.aclose = link.name, link.send, link.aclose
+
+    async def receive(self, deadline: float) -> bytes:
+        data = await self._link.receive(deadline)
+        self._heard += data
+        return data
+
+
+@pytest.mark.parametrize("cell", ["li-li/limmt-pe", "li-cu/pota-no3"])
+def test_another_processor_sends_the_same_bytes(
+    cell: str, other_processor: Callable[[], None], tmp_path: Path
+) -> None:
+    """A whole run with noise and spectra, as it leaves the simulated instrument, byte by byte."""
+    text = WIRE.replace("LIMIT", "4" if cell.startswith("li-cu") else "1")
+
+    def heard(folder: str) -> bytes:
+        twin, said = make_twin(cell=cell, seed=5), bytearray()
+
+        async def reach() -> Link:
+            return Heard(await twin.connect(), said)
+
+        wanted = order(twin, reach, tmp_path / folder, text)
+        ended = run_in_virtual_time(perform(wanted, None, Settings(inline=True))).ended
+        assert ended.outcome is Outcome.COMPLETED
+        return bytes(said)
+
+    here, again = heard("here"), heard("again")
+    other_processor()
+    there = heard("there")
+    assert len(here) > 20_000
+    assert here == again
+    assert here == there
