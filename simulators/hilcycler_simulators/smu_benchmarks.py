@@ -191,7 +191,7 @@ def limit_row(
 
 
 async def _trips(ports: list[int], trips: int, folder: Path) -> tuple[list[float], list[float]]:
-    """Each channel is driven into a limit on its charge with every third sample, until there were enough trips.
+    """Each channel is driven into a limit on its charge with every sixth sample, until there were enough trips.
 
     Also how late the loop itself wakes a timer: what a reply may wait before anybody looks at it.
     """
@@ -235,7 +235,7 @@ async def _tripping(
 ) -> None:
     await asyncio.sleep(number / 64.0)  # channels do not begin at one instant
     step = ConstantCurrent(CURRENT, (End(TimeReached(60.0)),), Sampling(decide=0.1, every=0.1))
-    envelope = Envelope((-1.0, 1.0), (-0.01, 0.01), charge=abs(CURRENT) * 0.25)
+    envelope = Envelope((-1.0, 1.0), (-0.01, 0.01), charge=abs(CURRENT) * 0.55)
     seen, sequence, counted = 0, 0, 0  # the second sink only counts
     while not over():
         seen += 1

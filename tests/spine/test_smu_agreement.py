@@ -88,7 +88,7 @@ def test_the_journal_and_the_cell_agree_about_the_charge(tmp_path: Path) -> None
     # moments between the set-point's coming on and the first reading, and after the last one.
     scale = MODELS["2450"].current_range(CURRENT)[1]
     lasted = found.columns(["test_time"])["test_time"][-1]
-    edges = len(charges) * CURRENT * 0.1
+    edges = len(charges) * CURRENT * 0.03
     off_net = abs(sum(charges) - passed["net"])
     off_through = abs(sum(abs(each) for each in charges) - passed["through"])
     net = scale.offset * lasted + edges

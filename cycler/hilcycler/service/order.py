@@ -13,7 +13,7 @@ from hilcycler.cell import Cell
 from hilcycler.channel import Capabilities, Channel, Driver
 from hilcycler.clock import Clock
 from hilcycler.engine import at_open_circuit
-from hilcycler.errors import RequestError, StepRefused
+from hilcycler.errors import LinkError, RequestError, StepRefused
 from hilcycler.language.course import outside
 from hilcycler.links import Connect
 from hilcycler.protocol import Envelope, Group, Insert, Node, Protocol, Repeat
@@ -70,7 +70,15 @@ def refuse_other_decisions(header: RunStarted, protocol: Protocol) -> None:
 
 
 def bench_envelope(capabilities: Capabilities) -> Envelope:
-    """What the instrument itself can measure: readings beyond it cannot be judged."""
+    """What the instrument itself can measure: readings beyond it cannot be judged.
+
+    LinkError while it is busy with something of which there is no run, and does not say what it is: the look
+    at a cell that a killed process had begun, for one.
+    """
+    if not capabilities.current_ranges:
+        raise LinkError(
+            "the instrument is busy with something that is no run of ours; try again when it is done"
+        )
     most = max(each.full_scale for each in capabilities.current_ranges)
     return Envelope(voltage=capabilities.voltage, current=(-most, most))
 

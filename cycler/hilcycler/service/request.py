@@ -29,7 +29,8 @@ _CELL: Final[TypeAdapter[Cell]] = TypeAdapter(Cell)
 class RunRequest(BaseModel):
     """A protocol for a cell. `cell` as the run file keeps it; None: the protocol's own, or a twin's.
 
-    `accept`: dangers that somebody agrees to. `check_cell`: before the start, see that it is that cell.
+    `accept`: dangers that somebody agrees to. `check_cell`: before the start, see that it is that cell;
+    None: on an instrument yes, on a twin no.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,5 +133,6 @@ def order_of(queued: Queued, bench: Bench, instruments: Instruments) -> Order:
         truth=None if twin is None else twin.truth,
         clock=instruments.clock,
         accepts=request.accept,
-        check_cell=request.check_cell,
+        flight=bench.storage.flight,
+        check_cell=True if twin is None and request.check_cell is None else request.check_cell,
     )

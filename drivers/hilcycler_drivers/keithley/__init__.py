@@ -8,7 +8,7 @@ from hilcycler_drivers.keithley.wire.models import MODELS
 
 driver = Driver(
     name="keithley",
-    models=tuple(f"Keithley {name}" for name in MODELS),
+    models=tuple(model.title for model in MODELS.values()),
     open=open_keithley,
     serial=SerialSettings(baud=9600),
     hardware="not tried on hardware; written from the vendor's manuals",

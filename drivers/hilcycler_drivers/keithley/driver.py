@@ -137,6 +137,7 @@ class Keithley:
         if self._instrument.serial and instrument != self._instrument:
             raise WrongInstrument(f"{session.name}: {instrument} answers instead of {self._instrument}")
         self._model, self._instrument, self._line = model, instrument, Line(round_trip)
+        session.chains = model.dialect is Dialect.MODERN
         await session.tell(v.CLEAR.text)
         await session.set(dialect.off_states(model))
 
@@ -245,10 +246,8 @@ class Keithley:
         level, scale = dialect.numeric(v.CURRENT, current), dialect.scale(v.CURRENT_RANGE, full_scale)
         if not await self._driving(session, "CURR"):
             seen = self.capabilities.voltage_range(envelope.voltage).full_scale
-            await self._prepare(session, limit)
-            await session.set(dialect.current_source(model, full_scale, limit, seen))
-            await session.set([dialect.integration("CURR", self._cycles)])
-            await self._switch_on(session, "CURR")
+            source = dialect.current_source(model, full_scale, limit, seen)
+            await self._switch_on(session, "CURR", limit, source)
             await session.set([level])
             return
         await session.set([dialect.voltage_limit(model, limit), dialect.integration("CURR", self._cycles)])
@@ -262,29 +261,37 @@ class Keithley:
         self._range, scale = model.current_range(limit)
         seen = self.capabilities.voltage_range(envelope.voltage).full_scale
         how, self._how = self._how, _How(seen, limit, self._cycles)
-        averaged = dialect.integration("VOLT", self._cycles)
         if how is not None and how.voltage_range == seen and await self._driving(session, "VOLT"):
             changed = (
-                [] if how == self._how else [*dialect.current_limit(model, limit, scale.full_scale), averaged]
+                []
+                if how == self._how
+                else [
+                    *dialect.current_limit(model, limit, scale.full_scale),
+                    dialect.integration("VOLT", self._cycles),
+                ]
             )
             await session.set([dialect.numeric(v.VOLTAGE, voltage), *changed])
             return
-        await self._prepare(session, _limit(envelope))
-        await session.set(dialect.voltage_source(model, voltage, seen, limit, scale.full_scale))
-        await session.set([averaged])
-        await self._switch_on(session, "VOLT")
+        source = dialect.voltage_source(model, voltage, seen, limit, scale.full_scale)
+        await self._switch_on(session, "VOLT", _limit(envelope), source)
 
     async def _driving(self, session: Session, function: str) -> bool:
         return self._function == function and await self._is_on(session)
 
-    async def _prepare(self, session: Session, limit: Volt) -> None:
-        """Before another function is chosen: output off, so that no level of an earlier step comes on."""
-        await session.set([dialect.switch(v.OUTPUT, on=False)])
-        await session.set(dialect.wiring(self._known))
-        await session.set(dialect.overvoltage(self._known, limit))
-
-    async def _switch_on(self, session: Session, function: str) -> None:
-        await session.set(dialect.off_states(self._known))
+    async def _switch_on(
+        self, session: Session, function: str, limit: Volt, source: list[dialect.Setting]
+    ) -> None:
+        """Everything is set and read back while the output is off: no level of an earlier step comes on."""
+        await session.set(
+            [
+                dialect.switch(v.OUTPUT, on=False),
+                *dialect.wiring(self._known),
+                *dialect.overvoltage(self._known, limit),
+                *source,
+                dialect.integration(function, self._cycles),
+                *dialect.off_states(self._known),
+            ]
+        )
         await session.set([dialect.switch(v.OUTPUT, on=True)])
         self._function = function
 

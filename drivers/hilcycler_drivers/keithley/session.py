@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from hilcycler.clock import loop_time
 from hilcycler.errors import InstrumentError, LinkLost, LinkTimeout, WireError
@@ -29,6 +30,8 @@ class Session:
         self._ready: list[str] = []
         self._one_at_a_time = asyncio.Lock()
         self.trusted = True
+        self.chains = False
+        """Whether many settings may travel in one message; an older instrument may have no room for them."""
 
     @property
     def name(self) -> str:
@@ -57,13 +60,17 @@ class Session:
 
     async def set(self, settings: list[Setting]) -> None:
         """Send each setting, read each back, and see that the instrument found no error."""
-        for each in settings:
-            await self.tell(each.command)
-        for each in settings:
-            if each.shows is not None:
-                shown = await self.ask(each.question)
-                if not each.shown_by(shown):
-                    raise InstrumentError(f"{self.name}: {each.command!r} was sent, {shown[:60]!r} is set")
+        most = len(settings) if self.chains else 1
+        for some in _by(most, settings):
+            await self.tell(";".join(each.command for each in some))
+        for some in _by(most, [each for each in settings if each.shows is not None]):
+            reply = await self.ask(";".join(each.question for each in some))
+            shown = reply.split(";")
+            if len(shown) != len(some):
+                raise WireError(f"{self.name}: {len(some)} settings were asked for, {reply[:80]!r} came")
+            for each, said in zip(some, shown, strict=True):
+                if not each.shown_by(said):
+                    raise InstrumentError(f"{self.name}: {each.command!r} was sent, {said[:60]!r} is set")
         await self.no_errors()
 
     async def no_errors(self) -> None:
@@ -109,3 +116,9 @@ class Session:
             self.trusted = False
             raise WireError(f"{self.name}: {len(surplus) + 1} answers to {question!r}")
         return answer
+
+
+def _by(most: int, settings: list[Setting]) -> Iterator[list[Setting]]:
+    """`settings` in their order, at most so many together."""
+    for at in range(0, len(settings), max(most, 1)):
+        yield settings[at : at + most]

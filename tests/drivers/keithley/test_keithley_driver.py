@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +14,8 @@ from spine import make_twin, on_memory, order
 from hilcycler import registry
 from hilcycler.channel import EnvelopeCrossed
 from hilcycler.clock import loop_time
-from hilcycler.errors import InstrumentError, LinkTimeout, StepRefused, WireError, WrongInstrument
+from hilcycler.errors import StepRefused, WrongInstrument
 from hilcycler.journal import Run, Settings, open_run
-from hilcycler.links import Link
 from hilcycler.protocol import Envelope
 from hilcycler.records import OffState, Outcome, StepEnded, Tripped
 from hilcycler.service.consent import HOLDS_FOR_EVER
@@ -246,65 +244,3 @@ def test_what_it_cannot_do_is_refused_with_the_limit() -> None:
             channel.check(ConstantCurrent(1e-3, ends, Sampling(0.001, 0.001)), LIMITS)
 
     talk(conversation)
-
-
-class Tampering:
-    """A link that drops one byte of what the instrument says, or says it late."""
-
-    def __init__(self, link: Link, drop: int = -1, late: float = 0.0) -> None:
-        self._link, self._drop, self._late = link, drop, late
-        self._seen = 0
-        self.name = "tampering"
-
-    async def send(self, data: bytes) -> None:
-        await self._link.send(data)
-
-    async def receive(self, deadline: float) -> bytes:
-        data = await self._link.receive(deadline)
-        at, self._seen = self._drop - self._seen, self._seen + len(data)
-        if 0 <= at < len(data):
-            data = data[:at] + data[at + 1 :]
-        if self._late and self._seen > 400:
-            await asyncio.sleep(self._late)
-            if loop_time() > deadline:
-                raise LinkTimeout("late")
-        return data or await self.receive(deadline)
-
-    async def aclose(self) -> None:
-        await self._link.aclose()
-
-
-def test_no_dropped_byte_makes_a_wrong_value() -> None:
-    """Each single byte of the answers to a start and ten readings, exhaustively."""
-
-    async def readings(drop: int) -> tuple[list[tuple[float, float]], int, bool]:
-        twin = smu()
-        links: list[Tampering] = []
-
-        async def connect() -> Link:
-            links.append(Tampering(await twin.connect(), drop if not links else -1))
-            return links[-1]
-
-        channel = Keithley(connect)
-        seen = []
-        try:
-            await channel.connect()
-            await channel.drive_current(-1e-3, LIMITS)
-            for _ in range(3):
-                await asyncio.sleep(1.0)
-                reading = await channel.measure()
-                seen.append((round(reading.voltage, 5), round(reading.current, 7)))
-        except (WireError, LinkTimeout, InstrumentError, WrongInstrument):
-            pass
-        assert await channel.safe() is OffState.OFF
-        await channel.aclose()
-        return seen, links[0]._seen, twin.smu.output.on
-
-    truth, length, _ = run(readings(-1))
-    assert len(truth) == 3
-    for drop in range(length):
-        seen, _, on = run(readings(drop))
-        assert not on
-        for one, other in zip(seen, truth, strict=False):
-            assert one[0] == pytest.approx(other[0], abs=2e-4), drop
-            assert one[1] == pytest.approx(other[1], abs=2e-6), drop
