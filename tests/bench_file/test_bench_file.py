@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilcycler.bench_file import (
@@ -282,6 +282,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_PIECES, max_size=25), st.text(max_size=60))
 def test_s11_whatever_a_file_holds_it_is_read_or_one_typed_error(pieces: list[str], text: str) -> None:
     for written in ("\n".join([*pieces, text]), WHOLE.replace(pieces[0] if pieces else "x", text)):

@@ -15,7 +15,7 @@ from hilcycler import registry
 from hilcycler.bench_state import BenchState
 from hilcycler.cell import Cell
 from hilcycler.cli import app
-from hilcycler.cli.files import DATA, JSON, RUN, drawn, run_path
+from hilcycler.cli.files import DATA, JSON, drawn, run_path
 from hilcycler.cli.output import inert, print_json, say
 from hilcycler.cli.progress import Progress
 from hilcycler.cli.summary import TruthAtSpectra, summarise
@@ -23,6 +23,7 @@ from hilcycler.cli.viewing import watched
 from hilcycler.cli.worker import beside
 from hilcycler.errors import CyclerError, RequestError
 from hilcycler.export.bdf import export_csv
+from hilcycler.flight.recording import LIMIT
 from hilcycler.journal import open_run
 from hilcycler.language import Document, load, load_cell, loads
 from hilcycler.links import Connect
@@ -32,6 +33,7 @@ from hilcycler.protocol import Protocol, count_steps
 from hilcycler.quantities import duration
 from hilcycler.records import Outcome
 from hilcycler.service.consent import HOLDS_FOR_EVER
+from hilcycler.service.exclusive import alone
 from hilcycler.service.folder import data_folder
 from hilcycler.service.foreground import Order, Performed
 from hilcycler.sink import Sink
@@ -226,21 +228,34 @@ def run_protocol(
         announce=None if as_json else say,
         check_cell=check_cell,
         listens=True,
+        flight=LIMIT,
     )
-    finish(run_loop(shown(order, quiet=as_json, view=view)), as_json=as_json)
+    with alone(port, order.folder):
+        finish(run_loop(shown(order, quiet=as_json, view=view)), as_json=as_json)
 
 
 @app.command()
 def resume(
-    run: RUN,
+    run: Annotated[str, typer.Argument(help="Channel of a service that waits; with --port: a run.")],
     port: Annotated[
-        str, typer.Option(help="Where the instrument is: /dev/ttyACM0, COM3 or tcp://HOST:PORT.")
-    ],
+        str | None,
+        typer.Option(help="Go on in this process with a run whose own has ended: /dev/ttyACM0, tcp://..."),
+    ] = None,
     accept: ACCEPT = None,
+    actor: Annotated[str, typer.Option(help="Who asks a service; default: your user name.")] = "",
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
     data: DATA = None,
     as_json: JSON = False,
 ) -> None:
-    """Go on with a run whose process ended. What the instrument did meanwhile is declared as a gap."""
+    """Let a parked channel of a service go on, or go on here with a run whose process has ended (--port).
+
+    What an instrument did while nobody watched is declared as a gap.
+    """
+    if port is None:
+        from hilcycler.cli.service import ask
+
+        ask(run, "resume", None, data, as_json=as_json, actor=actor, reason=reason)
+        return
     path = run_path(run, data)
     header = open_run(path).header
     family = registry.driver(header.instrument.driver)
@@ -256,8 +271,10 @@ def resume(
         accepts=_accepted(accept),
         announce=None if as_json else say,
         listens=True,
+        flight=LIMIT,
     )
-    finish(run_loop(shown(order, quiet=as_json, interrupted=path)), as_json=as_json)
+    with alone(port, order.folder):
+        finish(run_loop(shown(order, quiet=as_json, interrupted=path)), as_json=as_json)
 
 
 def _accepted(accept: list[str] | None) -> frozenset[str]:

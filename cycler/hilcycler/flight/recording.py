@@ -6,6 +6,7 @@ gone costs the recording, never the run and never a command to the instrument.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import threading
@@ -59,6 +60,7 @@ class Flight:
         self._waiting: queue.SimpleQueue[Happening | None] = queue.SimpleQueue()
         self._writer: _Writer | None = None
         self._thread: threading.Thread | None = None
+        self._written = asyncio.Event()
         self._missing = 0
 
     def recorded(self, connect: Connect) -> Connect:
@@ -86,18 +88,32 @@ class Flight:
         if self._inline:
             self._drain()
         else:
-            self._thread = threading.Thread(target=self._write_all, name=f"flight {run}", daemon=True)
+            loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(
+                target=self._write_all, args=(loop,), name=f"flight {run}", daemon=True
+            )
             self._thread.start()
 
     def close(self) -> None:
-        """Nothing more to come; what has come is written, unless the disk takes too long for it."""
-        if self._inline:
-            self._drain()
-            if self._writer is not None:
-                self._writer.close()
-        elif self._thread is not None:
-            self._waiting.put(None)
+        """Nothing more to come; what has come is written, unless the disk takes too long. Not for loops."""
+        self._end()
+        if self._thread is not None:
             self._thread.join(_CLOSE_WITHIN)
+
+    async def aclose(self) -> None:
+        """As `close`, while the loop goes on."""
+        self._end()
+        if self._thread is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_WITHIN):
+                    await self._written.wait()
+
+    def _end(self) -> None:
+        if self._thread is not None:
+            self._waiting.put(None)
+        elif self._writer is not None:
+            self._drain()
+            self._writer.close()
 
     def _note(self, happening: Happening) -> None:
         if self._waiting.qsize() >= WAITING:
@@ -116,7 +132,7 @@ class Flight:
                 if self._writer is not None:
                     self._writer.write(happening)
 
-    def _write_all(self) -> None:
+    def _write_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the thread: write what waits, and flush whenever nothing has come for a moment."""
         writer = self._writer
         assert writer is not None
@@ -128,6 +144,8 @@ class Flight:
                 continue
             if happening is None:
                 writer.close()
+                with suppress(RuntimeError):  # the loop is closed: nobody waits
+                    loop.call_soon_threadsafe(self._written.set)
                 return
             writer.write(happening)
 

@@ -22,6 +22,7 @@ from hilcycler.engine import (
     replayed,
 )
 from hilcycler.errors import RequestError
+from hilcycler.flight import Flight
 from hilcycler.journal import CutOff as Seen
 from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, open_run, resume_state
 from hilcycler.protocol import Envelope, Extensions, Violation, count_steps, resume, walk
@@ -87,11 +88,22 @@ def latched_by(ended: RunEnded, crossed: Violation | None) -> Violation | None:
 
 
 @asynccontextmanager
+async def _opened(order: Order, terms: Terms) -> AsyncIterator[tuple[Channel, Flight]]:
+    """The channel, identified, and the recorder of what passes over its line."""
+    flight = Flight(order.flight, inline=terms.inline)
+    try:
+        async with order.driver.open(flight.recorded(order.connect)) as channel:
+            if terms.expect is not None:
+                terms.expect(channel.instrument)
+            yield channel, flight
+    finally:
+        await flight.aclose()
+
+
+@asynccontextmanager
 async def begun(order: Order, terms: Terms) -> AsyncIterator[Ready]:
     """A new run of `order`, its channel open. RequestError, before anything is energised, if it cannot be."""
-    async with order.driver.open(order.connect) as channel:
-        if terms.expect is not None:
-            terms.expect(channel.instrument)
+    async with _opened(order, terms) as (channel, flight):
         limits = bench_envelope(channel.capabilities).intersect(order.protocol.safety)
         envelope = limits.intersect(terms.within)
         check_steps(order.protocol.body, channel, envelope)
@@ -107,6 +119,7 @@ async def begun(order: Order, terms: Terms) -> AsyncIterator[Ready]:
         clock = _clock(order, simulated=order.simulated or channel.instrument.simulated)
         header = _header(order, terms, channel, envelope, clock)
         journal = Journal.create(order.folder, header.run, terms.settings)
+        flight.keep(order.folder, header.run, order.driver.name)
         sink, extensions = Fanout(journal), Extensions()
         execution = Execution(
             walk(order.protocol, extensions),
@@ -167,9 +180,7 @@ async def taken_up(
     state = await apart(lambda: _unfinished(path), inline=terms.inline)
     asked, header = replayed(state.actions), state.header
     refuse_other_decisions(header, order.protocol)
-    async with order.driver.open(order.connect) as channel:
-        if terms.expect is not None:
-            terms.expect(channel.instrument)
+    async with _opened(order, terms) as (channel, flight):
         answers = replace(channel.instrument, simulated=header.instrument.simulated)
         if answers.serial and answers != header.instrument:  # busy with a script it does not say who it is
             raise RequestError(
@@ -193,6 +204,7 @@ async def taken_up(
                 OperatorAction(SERVICE, "resume", "the service is back", clock.stamp(position.test_time))
             )
         journal = Journal.reopen(path, terms.settings)
+        flight.keep(path.parent, header.run, order.driver.name)
         sink = Fanout(journal)
         cut_off = position.cut_off
         execution = Execution(
