@@ -12,6 +12,7 @@ import json
 import os
 import random
 import signal
+import statistics
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,7 +58,7 @@ steps:
 def test_killed_services_come_back(tmp_path: Path) -> None:
     chance = random.Random(20261120)
     log = tmp_path / "simulators.log"
-    slowest, took = 0.0, []
+    took: list[float] = []
     with simulators(KINDS, log) as addresses:
         bench = bench_file(tmp_path, instruments(addresses))
         data = tmp_path / "data"
@@ -69,7 +70,6 @@ def test_killed_services_come_back(tmp_path: Path) -> None:
                 with Client(data, acting=True) as client:
                     service.until(lambda: client.status().reconciled)
                     took.append(process_time() - began)
-                    slowest = max(took)
                     if number == 0:
                         start_all(client)
                     asked_meanwhile(client, chance)
@@ -93,9 +93,12 @@ def test_killed_services_come_back(tmp_path: Path) -> None:
     for path in sorted(data.glob("*.run.sqlite")):
         declared(open_run(path))
     assert outside(log) == []
-    assert slowest < RECONCILED_WITHIN
-    print(took)
-    print(f"{KILLS} kills of 8 channels; slowest restart to all reconciled {slowest:.2f} s")
+    print(
+        f"{KILLS} kills of 8 channels; from the start of the process to all reconciled: "
+        f"median {statistics.median(took):.2f} s, slowest {', '.join(f'{each:.2f}' for each in sorted(took)[-3:])} s; "
+        f"load average {os.getloadavg()[0]:.1f}"
+    )
+    assert max(took) < RECONCILED_WITHIN
 
 
 def instruments(addresses: list[str]) -> dict[str, tuple[str, str]]:

@@ -149,8 +149,8 @@ def pause(
     data: DATA = None,
     as_json: JSON = False,
 ) -> None:
-    """Switch a channel's output off and wait for `cycler go-on`; parked time is not cycling time."""
-    _ask(channel, "pause", bench, data, as_json=as_json, after=after, actor=actor or _me(), reason=reason)
+    """Switch a channel's output off and wait for `cycler resume`; parked time is not cycling time."""
+    ask(channel, "pause", bench, data, as_json=as_json, after=after, actor=actor, reason=reason)
 
 
 @app.command()
@@ -164,7 +164,7 @@ def stop(
     as_json: JSON = False,
 ) -> None:
     """End the run on a channel, its output off."""
-    _ask(channel, "stop", bench, data, as_json=as_json, after=after, actor=actor or _me(), reason=reason)
+    ask(channel, "stop", bench, data, as_json=as_json, after=after, actor=actor, reason=reason)
 
 
 @app.command()
@@ -177,7 +177,7 @@ def skip(
     as_json: JSON = False,
 ) -> None:
     """End the step that is under way and go on with the next."""
-    _ask(channel, "skip", bench, data, as_json=as_json, actor=actor or _me(), reason=reason)
+    ask(channel, "skip", bench, data, as_json=as_json, actor=actor, reason=reason)
 
 
 @app.command()
@@ -191,7 +191,7 @@ def extend(
     as_json: JSON = False,
 ) -> None:
     """Add cycles to the repeat that is running."""
-    _ask(channel, "extend", bench, data, as_json=as_json, cycles=cycles, actor=actor or _me(), reason=reason)
+    ask(channel, "extend", bench, data, as_json=as_json, cycles=cycles, actor=actor, reason=reason)
 
 
 @app.command()
@@ -207,7 +207,7 @@ def drop(
     as_json: JSON = False,
 ) -> None:
     """Take a waiting run out of the queue."""
-    _ask(channel, "drop", bench, data, as_json=as_json, run=run, actor=actor or _me(), reason=reason)
+    ask(channel, "drop", bench, data, as_json=as_json, run=run, actor=actor, reason=reason)
 
 
 @app.command()
@@ -224,7 +224,7 @@ def tighten(
 ) -> None:
     """Tighten the safety limits of the run on a channel; nothing widens them."""
     limits = _limits(voltage, current, charge)
-    _ask(channel, "limits", bench, data, as_json=as_json, limits=limits, actor=actor or _me(), reason=reason)
+    ask(channel, "limits", bench, data, as_json=as_json, limits=limits, actor=actor, reason=reason)
 
 
 @app.command()
@@ -238,7 +238,7 @@ def safe(
 ) -> None:
     """Switch outputs off at once, of all channels or of one; nothing begins there until somebody says so."""
     if channel is not None:
-        _ask(channel, "safe", bench, data, as_json=as_json, actor=actor or _me(), reason=reason)
+        ask(channel, "safe", bench, data, as_json=as_json, actor=actor, reason=reason)
         return
     with _client(bench, data, acting=True) as client:
         answers = client.safe_all(actor or _me(), reason)
@@ -247,7 +247,7 @@ def safe(
         raise typer.Exit(1)
 
 
-def _ask(
+def ask(
     channel: str,
     verb: str,
     bench: Path | None,
@@ -260,6 +260,7 @@ def _ask(
     from hilcycler.control.client import command_for
     from hilcycler.service.desk import Verb
 
+    asked["actor"] = asked.get("actor") or _me()
     with _client(bench, data, acting=True) as client:
         seen = client.channel(channel)
         if verb == Verb.SKIP:

@@ -40,6 +40,14 @@ def instrument_lock(address: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone(address: str, folder: Path) -> Iterator[None]:
+    """For a run in the foreground: no service on the data folder, and the instrument for itself. RequestError."""
+    refuse_beside_a_service(folder)
+    with instrument_lock(address):
+        yield
+
+
 def _path(address: str) -> Path:
     """The same for every name of one device: what a link in /dev/serial/by-id leads to."""
     where = os.path.realpath(address) if address.startswith("/") else address.casefold()
