@@ -39,6 +39,7 @@ def main() -> None:
         protocols,
         runs,
         simulate,
+        service,
         telemetry,
     )
 
