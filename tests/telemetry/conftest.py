@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ def make_broker(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     need(MOSQUITTO)
     made: list[Mosquitto] = []
 
-    def make(*lines: str) -> Mosquitto:
-        made.append(Mosquitto(tmp_path, *lines).start())
+    def make(*lines: str, before: Iterable[str] = ()) -> Mosquitto:
+        made.append(Mosquitto(tmp_path, *lines, before=before).start())
         return made[-1]
 
     yield make

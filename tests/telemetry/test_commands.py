@@ -161,6 +161,9 @@ class Listening:
     def waiting(self) -> int:
         return 0
 
+    def warnings(self) -> list[str]:
+        return []
+
 
 def told(listening: Listening, *payloads: bytes, retained: bool = False) -> list[dict[str, Any]]:
     """Give the payloads to a desk; the lines of its audit."""

@@ -14,13 +14,16 @@ import paho.mqtt.client as mqtt
 import pytest
 from lab_servers import CYCLER, Mosquitto, cycler, until
 from paho.mqtt.enums import CallbackAPIVersion
+from service_bench import Hosted, cycles, simulated_bench
 from wire_tap import Tap, subscriptions
 
 from hilcycler.bench_state import BenchState
 from hilcycler.clock import wall_clock
+from hilcycler.control.client import Client, new_key
 from hilcycler.errors import CyclerError
 from hilcycler.journal import Run, State, find_run, open_run
 from hilcycler.records import OperatorAction
+from hilcycler.service.desk import Command, Verb
 from hilcycler.telemetry.audit import NAME
 from hilcycler.telemetry.commands import sign
 from hilcycler.telemetry.messages import Unsigned
@@ -136,8 +139,9 @@ def test_a_run_is_stopped_by_whoever_has_the_key(
         assert asked.stdout == "done: the run has ended, output OFF\n", asked.stderr
         assert asked.returncode == 0
         until("the file says so", lambda: run.file.state in {State.ENDED, State.SEALED})
-        (action,) = [event for event in run.file.events() if isinstance(event, OperatorAction)]
-        assert (action.actor, action.verb, action.reason) == ("ada, by MQTT", "stop", "smoke")
+        actions = [event for event in run.file.events() if isinstance(event, OperatorAction)]
+        (action,) = [event for event in actions if event.verb == "stop"]
+        assert (action.actor, action.reason) == ("ada, by MQTT", "smoke")
         latched = BenchState(runs).latched("ch1")
         assert (latched is not None) == (verb == "safe")
         assert [(line["command"]["verb"], line["verdict"]) for line in run.audit] == [
@@ -151,6 +155,59 @@ def test_a_run_is_stopped_by_whoever_has_the_key(
         everything = [path for path in tmp_path.rglob("*") if path.is_file() and path != key]
         assert all(KEY.encode() not in path.read_bytes() for path in everything)
         assert not list(runs.glob("*.control"))
+
+
+def test_the_service_is_asked_where_the_run_is_the_services(
+    tmp_path: Path, runs: Path, broker: Mosquitto, key: Path
+) -> None:
+    """Pause and stop over a real broker, publisher and control socket, to a simulated channel of a service."""
+    data = tmp_path / "data"
+    log = tmp_path / "log"
+    reach = ("--broker", broker.url)
+    whose = ("--site", "lab", "--bench", "1", "--commands-key", key)
+    with Hosted(simulated_bench(tmp_path)) as service, Client(data, acting=True) as client:
+        service.until(lambda: client.status().reconciled)
+        client.ask("c1", Verb.START, Command(actor="ada", key=new_key(), request=cycles()))
+        service.until(lambda: client.channel("c1").step >= 2)
+        run = client.channel("c1").run
+        with cycler("publish", "--data", data, *whose, *reach, "--no-results", log=log):
+            until("told", lambda: "/c1/meta'" in broker.log)
+            for verb, state in (("pause", "parked"), ("stop", "")):
+                asked = subprocess.run(
+                    [
+                        *map(
+                            str,
+                            (
+                                *CYCLER,
+                                "ask",
+                                verb,
+                                run,
+                                *whose,
+                                *reach,
+                                "--actor",
+                                "eve",
+                                "--reason",
+                                "smoke",
+                            ),
+                        )
+                    ],
+                    check=False,
+                    capture_output=True,
+                    text=True,
+                )
+                assert asked.returncode == 0, asked.stdout + asked.stderr
+                assert asked.stdout.startswith("done: ")
+                seen = client.channel("c1")
+                assert seen.run == (run if state else "")
+                assert not state or seen.state == state
+    actions = [event for event in open_run(find_run(data, run)).events() if isinstance(event, OperatorAction)]
+    asked_for = [(each.verb, each.reason) for each in actions if each.actor.startswith("eve, by MQTT")]
+    assert asked_for == [("pause", "smoke"), ("stop", "smoke")]
+    said = [json.loads(line) for line in (data / NAME).read_text().splitlines()]
+    assert [(line["command"]["verb"], line["verdict"]) for line in said] == [
+        ("pause", "done"),
+        ("stop", "done"),
+    ]
 
 
 def test_nothing_that_comes_by_mqtt_starts_or_raises_a_current(

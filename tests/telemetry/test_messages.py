@@ -20,7 +20,8 @@ from hilcycler.journal import open_run
 from hilcycler.records import Record, SampleBlock
 from hilcycler.telemetry.allowed import Allowed
 from hilcycler.telemetry.feed import RunFeed
-from hilcycler.telemetry.messages import MESSAGES, Data, Events, Spectrum, decode, encode, schema_text
+from hilcycler.telemetry.messages import MESSAGES, Data, Events, Spectrum, decode, encode
+from hilcycler.telemetry.published import schema_text
 from hilcycler.telemetry.topics import Leaf
 
 SCHEMA = Path(__file__).parents[2] / "docs/telemetry.schema.json"
@@ -40,7 +41,7 @@ def valid(leaf: Leaf, payload: bytes) -> Any:
 
 
 def test_the_schema_in_the_docs_is_the_one_of_the_code() -> None:
-    """To renew it: python -c 'from hilcycler.telemetry.messages import *; print(schema_text(), end="")'."""
+    """To renew it: python -c 'from hilcycler.telemetry.published import *; print(schema_text(), end="")'."""
     assert SCHEMA.read_text("utf-8") == schema_text()
 
 

@@ -1,21 +1,27 @@
-"""Notices reach real servers on this machine: an SMTP server and a web server of a few lines each."""
+"""Notices reach real servers on this machine: an SMTP server and a web server of a few lines each.
+
+`-s` shows how long each took.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import socketserver
+import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from lab_servers import Mosquitto, cycler, until
-from run_stories import story, tell
+from notice_servers import mail_server, web_server
+from run_stories import RUN, story, tell
+from troubled_run import troubled
 
+from hilcycler.clock import process_time
 from hilcycler.errors import RequestError
+from hilcycler.journal import Journal
+from hilcycler.records import Record
 from hilcycler.telemetry.broker import Received
 from hilcycler.telemetry.notify import Limit, Mail, Notice, Reader, Undelivered, Webhook
 from hilcycler.telemetry.topics import Topics
@@ -23,54 +29,40 @@ from hilcycler.telemetry.topics import Topics
 END = Notice("end", "lab", "bench", "ch1", "run x: completed")
 
 
-@contextmanager
-def serving(server: socketserver.TCPServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+class Writing:
+    """`with Writing(folder, records)`: a run that goes on; `end(records)` ends it."""
+
+    def __init__(self, folder: Path, records: list[Record]) -> None:
+        self._folder, self._records = folder, records
+        self._rest: list[Record] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._write()))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def end(self, records: list[Record]) -> None:
+        self._rest = records
+        self._over.set()
+        self._thread.join()
+
+    async def _write(self) -> None:
+        async with Journal.create(self._folder, RUN) as journal:
+            for record in self._records:
+                journal.put(record)
+            await journal.commit()
+            await asyncio.to_thread(self._over.wait)
+            for record in self._rest:
+                journal.put(record)
 
 
-@contextmanager
-def mail_server() -> Iterator[tuple[int, list[str]]]:
-    """Takes any mail: RFC 5321 without extensions."""
-    mails: list[str] = []
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self.wfile.write(b"220 test\r\n")
-            for line in self.rfile:
-                verb = line[:4].upper()
-                if verb == b"DATA":
-                    self.wfile.write(b"354 go on\r\n")
-                    mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
-                self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
-                if verb == b"QUIT":
-                    return
-
-    with serving(socketserver.TCPServer(("127.0.0.1", 0), Handler)) as port:
-        yield port, mails
-
-
-@contextmanager
-def web_server() -> Iterator[tuple[int, list[Any]]]:
-    posts: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as port:
-        yield port, posts
+def told_kinds(posts: list[Any]) -> list[str]:
+    return [post["kind"] for post in posts]
 
 
 def test_the_end_of_a_run_and_a_dead_bench_are_told(tmp_path: Path, runs: Path, broker: Mosquitto) -> None:
@@ -101,6 +93,63 @@ def test_the_end_of_a_run_and_a_dead_bench_are_told(tmp_path: Path, runs: Path, 
     assert "Subject: [cycler] end: 1" in mails[0]
     assert "completed" in mails[0]
     assert "To: ada@lab" in mails[1]
+
+
+def test_a_short_a_trip_a_full_disk_and_the_end_are_told(
+    tmp_path: Path, runs: Path, broker: Mosquitto
+) -> None:
+    """The short while the run goes on, found by the installed evaluation; each once, with where and what."""
+    log = tmp_path / "log"
+    records = troubled()
+    where = ("--data", runs, "--site", "lab", "--bench", "1", "--broker", broker.url, "--allow", "people")
+    with web_server() as (http, posts), mail_server() as (smtp, mails):
+        outlets = ["--webhook", f"http://localhost:{http}/hook", "--mail-to", "ada@lab"]
+        outlets += ["--smtp", f"localhost:{smtp}"]
+        with (
+            cycler("notify", "--broker", broker.url, *outlets, log=log),
+            cycler("publish", *where, log=log),
+            Writing(runs, records[:-3]) as writing,
+        ):
+            began = process_time()
+            until("the short", lambda: "short" in told_kinds(posts), patience=60.0)
+            print(f"\nshort told after {process_time() - began:.1f} s")
+            writing.end(records[-3:])
+            began = process_time()
+            until("the rest", lambda: len(posts) == 4, patience=60.0)
+            print(f"disk, trip and end told after {process_time() - began:.1f} s")
+            until("mails", lambda: len(mails) == 4)
+    assert sorted(told_kinds(posts)) == ["disk", "end", "short", "trip"]
+    by_kind = {post["kind"]: post["text"] for post in posts}
+    assert "hard short" in by_kind["short"]
+    assert "voltage nan, limits -1.0 to 1.0; output off" in by_kind["trip"].lower()
+    assert "only 90 MB left" in by_kind["disk"]
+    assert "tripped safety limit" in by_kind["end"]
+
+
+def test_silence_is_told_within_a_minute(tmp_path: Path, runs: Path, broker: Mosquitto) -> None:
+    """A bench that froze, a run whose process is gone, and a broker that is gone."""
+    path = tell(runs, story(steps=1)[:-1])  # nobody writes it any more, and it has not ended
+    log = tmp_path / "log"
+    where = ("--data", runs, "--site", "lab", "--bench", "1", "--broker", broker.url, "--no-results")
+    with web_server() as (http, posts):
+        outlet = ("--webhook", f"http://localhost:{http}/hook", "--timeout", "5")
+        with (
+            cycler("notify", "--broker", broker.url, *outlet, log=log),
+            cycler("publish", *where, log=log) as publisher,
+        ):
+            until("the run", lambda: told_kinds(posts) == ["interrupted"])
+            assert path.name.split(".")[0] in posts[0]["text"]
+            took = []
+            publisher.send_signal(signal.SIGSTOP)
+            for text in ("no longer connected", "nothing is known of any bench"):
+                began = process_time()
+                until(text, lambda text=text: text in posts[-1]["text"], patience=60.0)  # type: ignore[misc]
+                took.append(process_time() - began)
+                broker.kill()
+            publisher.send_signal(signal.SIGCONT)
+            print(f"\nfrozen bench told after {took[0]:.1f} s, broker gone after {took[1]:.1f} s")
+            broker.start()
+            until("back", lambda: "back" in told_kinds(posts))
 
 
 def test_nothing_is_told_twice() -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import jsonschema
 import pytest
-from lab_servers import Mosquitto, cycler, need, tls, until
+from lab_servers import CYCLER, Mosquitto, Postgres, cycler, need, tls, until
 from run_stories import RUN, story, tell
+from troubled_run import troubled
 
 from hilcycler.cli import main
-from hilcycler.telemetry.messages import STATUS
+from hilcycler.telemetry.topics import Leaf
 
 DOCS = Path(__file__).parents[2] / "docs"
 SUBSCRIBE = re.compile(r"Received SUBSCRIBE from (\S+)\n\d+: \s*(\S+) \(QoS")
@@ -24,7 +27,7 @@ SECRET = "canary-4f1d0c"
 
 
 def watch(broker: Mosquitto, log: Path, *extra: str) -> subprocess.Popen[bytes]:
-    """A stock `mosquitto_sub` on everything; one line a message: retained, topic, payload."""
+    """A stock `mosquitto_sub`, as in the docs; one line a message: retained, topic, payload."""
     program = shutil.which("mosquitto_sub")
     need(program)
     command = [str(program), "-p", str(broker.port), "-t", "cycler/#", "-q", "1", "-F", "%r %t %p", *extra]
@@ -38,47 +41,75 @@ def told(runs: Path, broker: Mosquitto) -> list[str | Path]:
     return ["publish", "--data", runs, "--site", "lab", "--bench", "1", "--broker", broker.url]
 
 
-def test_what_is_published_is_as_documented_and_followed_by_stock_clients(
-    tmp_path: Path, runs: Path, broker: Mosquitto
-) -> None:
-    """mosquitto_sub and the paho script of the docs see the run; every byte is judged by the schemas."""
+def test_stock_clients_follow_a_run_as_the_docs_say(tmp_path: Path, runs: Path, broker: Mosquitto) -> None:
+    """The `mosquitto_sub` line and the paho script of docs/telemetry.md, but for the broker's address."""
     tell(runs, story())
-    seen = tmp_path / "seen"
-    script = re.search(r"```python\n(.*?)```", (DOCS / "telemetry.md").read_text("utf-8"), re.DOTALL)
+    text = (DOCS / "telemetry.md").read_text("utf-8")
+    script = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    line = re.search(r"`(mosquitto_sub .*?)`", text)
     assert script is not None
+    assert line is not None
     assert len(script[1].splitlines()) <= 20
     (tmp_path / "follow.py").write_text(script[1])
-    followed = tmp_path / "followed"
-    stock = watch(broker, seen)
-    with followed.open("wb") as out:
-        follower = subprocess.Popen(
-            [sys.executable, "-W", "error", tmp_path / "follow.py", "localhost", str(broker.port)],
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        until("the script listens", lambda: broker.log.count("/data (QoS") > 0)
+    followed, newest = tmp_path / "followed", tmp_path / "newest"
+    words = shlex.split(line[1].replace("-h broker.lab", f"-h localhost -p {broker.port}"))
+    script_line = [sys.executable, "-W", "error", f"{tmp_path}/follow.py", "localhost", str(broker.port)]
+    stock_line = [shutil.which(words[0]) or words[0], *words[1:]]
+    with ExitStack() as stack:
+        for command, said in ((script_line, followed), (stock_line, newest)):
+            out = stack.enter_context(said.open("wb"))
+            client = stack.enter_context(subprocess.Popen(command, stdout=out, stderr=out))
+            stack.callback(client.kill)
+        until("both listen", lambda: broker.log.count("Sending SUBACK") == 2)
         with cycler(*told(runs, broker), "--no-results", "--no-acks", log=tmp_path / "log"):
-            until("rows came", lambda: "2099" in followed.read_text(), patience=20.0)
-            until("offline", lambda: seen.read_text().count("offline") > 0)
-    finally:
-        stock.kill()
-        follower.kill()
-        stock.wait()
-        follower.wait()
-    schemas = json.loads((DOCS / "telemetry.schema.json").read_text("utf-8"))["messages"]
-    leaves = set()
-    for line in seen.read_text().splitlines():
-        _, topic, payload = line.split(" ", 2)
-        leaf = topic.rsplit("/", 1)[1]
-        leaves.add(leaf)
-        if leaf == "status":
-            assert payload in STATUS
-        else:
-            jsonschema.Draft202012Validator(schemas[leaf]).validate(json.loads(payload))
+            until("rows came", lambda: "2099" in followed.read_text())
+            until("the newest row", lambda: newest.read_text().count("\n") > 0)
+    assert [int(each.split()[2]) for each in followed.read_text().splitlines()] == list(range(2100))
+    assert json.loads(newest.read_text().splitlines()[0])["test_time_second"] == 2099.0
     asked = [topic for who, topic in SUBSCRIBE.findall(broker.log) if who.startswith("cycler-")]
     assert asked == []  # watermarks are off: the publisher asks for nothing
-    assert leaves == {"status", "meta", "state", "data", "eis", "event", "latest"}
+
+
+def test_every_kind_of_message_is_as_its_schema_says(
+    tmp_path: Path, runs: Path, broker: Mosquitto, cluster: Postgres, database: str
+) -> None:
+    """Publisher, ingester, whoever asks, Home Assistant: all that a stock client hears on a real broker."""
+    tell(runs, troubled())
+    key = tmp_path / "key"
+    key.write_text(64 * "a")
+    key.chmod(0o600)
+    seen, log = tmp_path / "seen", tmp_path / "log"
+    stock = watch(broker, seen, "-t", "homeassistant/#")
+    reach = ("--broker", broker.url)
+    whose: tuple[str | Path, ...] = ("--site", "lab", "--bench", "1", "--commands-key", key)
+    heard: dict[str, int] = {}
+    try:
+        with (
+            cycler("ingest", "--database", database, *reach, log=log),
+            cycler("publish", "--data", runs, *whose, *reach, "--home-assistant", "homeassistant", log=log),
+        ):
+            until("results", lambda: "/result {" in seen.read_text(), patience=60.0)
+            asked = subprocess.run(
+                [*map(str, (*CYCLER, "ask", "safe", RUN, *whose, *reach, "--actor", "a", "--reason", "r"))],
+                check=False,
+            )
+            assert asked.returncode == 1  # the run has ended
+            until("an answer", lambda: "/reply {" in seen.read_text())
+    finally:
+        stock.kill()
+        stock.wait()
+    schemas = json.loads((DOCS / "telemetry.schema.json").read_text("utf-8"))
+    for line in seen.read_text().splitlines():
+        retained, topic, payload = line.split(" ", 2)
+        leaf = topic.rsplit("/", 1)[1]
+        heard[leaf] = heard.get(leaf, 0) + 1
+        if leaf == "status":
+            assert payload in schemas["status"]["enum"]
+        else:
+            found = schemas["home assistant"] if leaf == "config" else schemas["messages"][leaf]
+            jsonschema.Draft202012Validator(found).validate(json.loads(payload))
+        assert retained == "0"  # the stock client was there before
+    assert set(heard) == {*Leaf, "config"}
 
 
 def test_by_default_the_only_subscription_is_to_the_watermarks(

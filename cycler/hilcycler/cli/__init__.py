@@ -36,6 +36,7 @@ def main() -> None:
         exports,
         files,
         flight,
+        lab,
         protocols,
         runs,
         simulate,

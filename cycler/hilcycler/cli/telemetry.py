@@ -107,17 +107,17 @@ def publish(
         patience=timeout,
     )
     reach.context()
-    _until_ended(lambda: Publisher(settings, reach).run())
+    until_ended(lambda: Publisher(settings, reach).run())
 
 
 def _commands(folder: Path, key: Path) -> Commands:
-    """Who carries commands out on this bench: so far its runs in the foreground."""
-    from hilcycler.service.foreground_socket import ForegroundRuns
+    """Who carries commands out on this bench: its service, or its runs in the foreground."""
+    from hilcycler.control.commanded import BenchRuns
     from hilcycler.telemetry.audit import NAME, Audit
     from hilcycler.telemetry.commands import read_key
     from hilcycler.telemetry.desk import Commands
 
-    return Commands(read_key(key), ForegroundRuns(folder), Audit(folder / NAME))
+    return Commands(read_key(key), BenchRuns(folder), Audit(folder / NAME))
 
 
 @app.command()
@@ -210,7 +210,7 @@ def ingest(
         patience=timeout,
     )
     reach.context()
-    _until_ended(lambda: Ingester(settings, reach).run())
+    until_ended(lambda: Ingester(settings, reach).run())
 
 
 @app.command()
@@ -262,7 +262,7 @@ def notify(
         patience=timeout,
     )
     reach.context()
-    _until_ended(lambda: Notifier(reach, Topics(root), outlets, Limit(each, hourly)).run())
+    until_ended(lambda: Notifier(reach, Topics(root), outlets, Limit(each, hourly)).run())
 
 
 class _Inert(logging.Formatter):
@@ -272,7 +272,7 @@ class _Inert(logging.Formatter):
         return inert(super().format(record))
 
 
-def _until_ended(work: Any) -> None:  # noqa: ANN401  (makes the coroutine inside the loop)
+def until_ended(work: Any) -> None:  # noqa: ANN401  (makes the coroutine inside the loop)
     """Until Ctrl-C or SIGTERM; what happens is one line each on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Inert("%(asctime)s %(levelname)s %(message)s"))

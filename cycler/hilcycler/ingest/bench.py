@@ -92,10 +92,10 @@ def _throughput(rows: int, ingesters: int) -> dict[str, Any]:
         pass_time(2.0)
         publisher = lab.publisher()
         until("first rows", lambda: lab.stored() > 0, every=0.01)
-        began, at = process_time(), lab.stored()
+        began, at, before = process_time(), lab.stored(), memory_of(publisher)
         until("all rows", lambda: lab.stored() >= live.rows, patience=600.0, every=0.05)
         took = process_time() - began
-        memory = memory_of(publisher)
+        grown = memory_of(publisher) - before
         (compared, *_) = asyncio.run(check(live.path, lab.database))
         if not compared.equal:
             raise CyclerError(f"the database is not as the run file: {compared}")
@@ -109,7 +109,7 @@ def _throughput(rows: int, ingesters: int) -> dict[str, Any]:
             "bare loop rows/s": round(bare),
             "ratio": round(per_second / bare, 3),
             "messages each": ", ".join(map(str, parts.values())),
-            "publisher MB": round(memory / 1e6),
+            "publisher MB": f"{before / 1e6:.0f} + {grown / 1e6:.1f}",
             "load": round(os.getloadavg()[0], 1),
         }
 
@@ -141,9 +141,11 @@ def _catch_up(channels: int, rows: int) -> dict[str, Any]:
         pass_time(2.0)
         began = process_time()
         publisher = lab.publisher()
+        until("first rows", lambda: lab.stored() > 0, every=0.01)
+        before = memory_of(publisher)
         until("caught up", lambda: lab.stored() >= channels * rows, patience=600.0, every=0.25)
         took = process_time() - began
-        memory = memory_of(publisher)
+        grown = memory_of(publisher) - before
         over.set()
         listener.join()
         late = np.array(lags)
@@ -155,7 +157,7 @@ def _catch_up(channels: int, rows: int) -> dict[str, Any]:
             "bare loop rows/s": None,
             "ratio": None,
             "messages each": None,
-            "publisher MB": round(memory / 1e6),
+            "publisher MB": f"{before / 1e6:.0f} + {grown / 1e6:.1f}",
             "load": round(os.getloadavg()[0], 1),
         }
 

@@ -75,6 +75,8 @@ class Ingester:
                 ):
                     await self._subscribe(session)
                     self.connected = True
+                    for each in session.warnings():
+                        log.warning("%s", each)
                     waits = pauses(self._rng)
                     await self._serve(session, Store(connection))
             except (BrokerError, StoreError) as error:

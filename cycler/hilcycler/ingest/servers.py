@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -101,15 +101,15 @@ def listens(port: int) -> bool:
 class Mosquitto(Server):
     """A broker without persistence: killed, it forgets everything it has confirmed."""
 
-    def __init__(self, folder: Path, *lines: str) -> None:
+    def __init__(self, folder: Path, *lines: str, before: Iterable[str] = ()) -> None:
         super().__init__()
         self.port = free_port()
-        self.folder = folder
+        self.folder, self._before = folder, tuple(before)
         self.config = folder / f"mosquitto-{self.port}.conf"
         self.configure(*lines or ("allow_anonymous true",))
 
     def configure(self, *lines: str) -> None:
-        text = [f"listener {self.port} 127.0.0.1", "user root", *lines]
+        text = [*self._before, f"listener {self.port} 127.0.0.1", "user root", *lines]
         self.config.write_text("\n".join(text) + "\n")
 
     def start(self) -> Self:

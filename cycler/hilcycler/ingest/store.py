@@ -11,11 +11,13 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from hilcycler.errors import CyclerError, RequestError
 from hilcycler.ingest.migrations import MIGRATIONS
 from hilcycler.telemetry.messages import Ack, Data, Events, Message, Meta, Result, Spectrum, State
+from hilcycler.telemetry.secrets import read_secret
 from hilcycler.telemetry.topics import Place
 
 Connection: TypeAlias = psycopg.AsyncConnection[Any]
@@ -59,14 +61,17 @@ async def opened(database: str, password_file: Path | None = None) -> AsyncItera
     options: dict[str, Any] = {"connect_timeout": 10, "application_name": "cycler ingest"}
     options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
     options["options"] = "-c statement_timeout=60000 -c lock_timeout=20000 -c timezone=UTC"
-    if password_file is not None:
-        from hilcycler.telemetry.secrets import read_secret
-
-        options["password"] = read_secret(password_file).reveal()
     try:
-        connection = await psycopg.AsyncConnection.connect(database, autocommit=True, **options)
+        known = conninfo_to_dict(database)
     except psycopg.ProgrammingError:
         raise RequestError("database: expected postgresql://... or key=value pairs") from None
+    if known.get("password") is not None:
+        raise RequestError("database: a password does not belong there; use a password file")
+    secret = None if password_file is None else read_secret(password_file)
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            database, autocommit=True, password=None if secret is None else secret.reveal(), **options
+        )
     except psycopg.Error as error:
         raise StoreError(f"database: {_said(error)}") from None
     try:

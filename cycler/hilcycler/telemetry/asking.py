@@ -42,7 +42,7 @@ async def ask(
 ) -> Reply:
     """Send a command to where its run goes on; what became of it. BrokerError, LinkTimeout, RequestError."""
     async with connect(broker, f"cycler-ask-{secrets.token_hex(6)}") as session:
-        births = topics.of_bench(site, bench, Leaf.META)
+        births = topics.within(Leaf.META, site, bench)
         channel = await _channel(session, births, signed.run, broker.patience)
         await session.subscribe(f"{channel}/{Leaf.REPLY}")
         payload = messages.encode(signed)

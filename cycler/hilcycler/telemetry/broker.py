@@ -25,6 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hilcycler.errors import LinkError, RequestError
 from hilcycler.quantities import Second
+from hilcycler.telemetry import expiry
 from hilcycler.telemetry.secrets import Secret, credential, private, read_secret
 
 log = logging.getLogger("hilcycler.telemetry")
@@ -131,6 +132,10 @@ class Session(Protocol):
         """How many have come that nobody has taken yet."""
         ...
 
+    def warnings(self) -> list[str]:
+        """What somebody should see to while this connection stands: certificates that end soon."""
+        ...
+
 
 class Will(NamedTuple):
     """What the broker says for us when we are gone without a word; retained."""
@@ -214,6 +219,18 @@ class _Session:
 
     def waiting(self) -> int:
         return len(self._client.messages)
+
+    def warnings(self) -> list[str]:
+        broker = self._broker
+        known = {"our authority's certificate": broker.authority, "our own certificate": broker.certificate}
+        found = [
+            expiry.warning(what, expiry.soonest(path)) for what, path in known.items() if path is not None
+        ]
+        line = self._client._client.socket()  # noqa: SLF001  (aiomqtt shows no way to it)
+        if isinstance(line, ssl.SSLSocket) and (theirs := line.getpeercert(binary_form=True)):
+            name = f"the certificate of the broker {broker.host}:{broker.port}"
+            found.append(expiry.warning(name, expiry.ends(theirs)))
+        return [each for each in found if each is not None]
 
     def _lost(self, error: Exception) -> BrokerError:
         return BrokerError(f"broker {self._broker.host}:{self._broker.port}: {error}")

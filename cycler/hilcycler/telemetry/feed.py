@@ -112,7 +112,7 @@ class RunFeed:
             header=published(first, self.allow),
         )
 
-    def standing(self) -> messages.State:
+    def standing(self, alarm: str | None = None) -> messages.State:
         """Where the run stands."""
         count = self._last_step()
         return messages.State(
@@ -125,6 +125,7 @@ class RunFeed:
             rows=self.rows,
             events=self.events,
             outcome=self.outcome,
+            alarm=None if alarm is None else alarm[:200],
         )
 
     def latest(self, data: Data) -> Latest:

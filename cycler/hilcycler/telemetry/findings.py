@@ -74,13 +74,17 @@ async def _elsewhere(path: Path, run: str) -> list[Result]:
 
 
 def findings(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """What each installed evaluation finds in the run at `path`; those that cannot find nothing."""
+    """What each installed evaluation finds in the run at `path`, and its summary; some can say nothing."""
     found = []
     for name in registry.names("evaluations"):
         try:
-            _, each = evaluate(open_run(path), registry.evaluation(name))
+            accumulator, each = evaluate(open_run(path), registry.evaluation(name))
+            every = [*each, *accumulator.summary()]
         except CyclerError as error:
             log.info("%s of %s: %s", name, path.name, error)
             continue
-        found += [(name, finding.as_dict()) for finding in each]
+        except Exception:  # whoever wrote it: telemetry goes on without it
+            log.exception("the evaluation %s failed on %s", name, path.name)
+            continue
+        found += [(name, finding.as_dict()) for finding in every]
     return found

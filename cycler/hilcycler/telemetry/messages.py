@@ -7,7 +7,6 @@ the strings "NaN", "Infinity" and "-Infinity", as in the run files.
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -122,6 +121,7 @@ class State(Message):
     """Where the run stands: retained, sent when it changes.
 
     `state`: running, interrupted (its process is gone), ended or sealed. `outcome` once it has ended.
+    `alarm`: what an evaluation that watches found wrong with the cell, such as a short.
     """
 
     state: Literal["running", "interrupted", "ended", "sealed"]
@@ -132,6 +132,7 @@ class State(Message):
     rows: Number
     events: Number
     outcome: Text | None = None
+    alarm: Text | None = None
 
 
 class Latest(Message):
@@ -241,23 +242,6 @@ def decode(leaf: Leaf, payload: bytes) -> Any:  # noqa: ANN401  (the class that 
         case Spectrum():
             _equal(message, message.points)
     return message
-
-
-def schema() -> dict[str, Any]:
-    """One JSON Schema a leaf, for the docs and whoever writes another subscriber."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Telemetry messages by the last level of their topic",
-        "messages": {
-            str(leaf): model.model_json_schema(mode="serialization") for leaf, model in MESSAGES.items()
-        },
-        "status": {"enum": list(STATUS), "description": "plain text, not JSON"},
-    }
-
-
-def schema_text() -> str:
-    """`schema` as it stands in docs/telemetry.schema.json."""
-    return json.dumps(schema(), indent=1) + "\n"
 
 
 def _equal(message: Data | Spectrum, rows: int) -> None:

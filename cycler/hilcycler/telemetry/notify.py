@@ -18,14 +18,15 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from hilcycler.clock import loop_time
 from hilcycler.errors import LinkError, RequestError
 from hilcycler.quantities import Second
 from hilcycler.telemetry import messages
-from hilcycler.telemetry.broker import Broker, BrokerError, Received, connect, pauses
+from hilcycler.telemetry.alarm import shorted
+from hilcycler.telemetry.broker import Broker, BrokerError, Received, Session, connect, pauses
 from hilcycler.telemetry.secrets import Secret
 from hilcycler.telemetry.topics import BENCH, Leaf, Place, Topics
 
@@ -33,7 +34,14 @@ log = logging.getLogger("hilcycler.notify")
 
 TIMEOUT: Final = 10.0
 HOUR: Final = 3600.0
+TRIES: Final = 4
+WAITING: Final = 100
+"""Notices that an outlet may be behind."""
 REMEMBERED: Final = 10_000
+AWAY: Final = 15.0
+"""Seconds without a broker after which somebody has to know."""
+LONGEST_PAUSE: Final = 5.0
+"""Seconds between two attempts to reach it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +117,20 @@ class Webhook:
         """See Outlet."""
         said = {name: getattr(notice, name) for name in ("kind", "site", "bench", "channel", "text")}
         body = json.dumps(said | {"title": notice.title, "suppressed": suppressed}).encode()
-        headers = {"Content-Type": "application/json"}
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token.reveal()}"
-        request = urllib.request.Request(self.url, body, headers)  # noqa: S310  (scheme judged above)
+        request = self._request(body)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
                 pass
         except (OSError, ValueError) as error:
             raise Undelivered(f"webhook at {urlsplit(self.url).hostname}: {type(error).__name__}") from None
+
+
+    def _request(self, body: bytes) -> urllib.request.Request:
+        """On its own, so that the token is in no frame that fails."""
+        headers = {"Content-Type": "application/json"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token.reveal()}"
+        return urllib.request.Request(self.url, body, headers)  # noqa: S310  (scheme judged above)
 
 
 @dataclass(slots=True)
@@ -160,7 +173,7 @@ class Reader:
         place, leaf = found
         if leaf is Leaf.STATUS:
             yield from self._status(place, received.payload)
-        elif leaf in {Leaf.EVENT, Leaf.RESULT}:
+        elif leaf in {Leaf.EVENT, Leaf.RESULT, Leaf.STATE}:
             try:
                 message = messages.decode(leaf, received.payload)
             except RequestError as error:
@@ -179,17 +192,25 @@ class Reader:
             self._silent.discard(bench)
             yield Notice("back", *bench, BENCH, "the bench is connected again")
 
-    def _message(self, place: Place, message: messages.Events | messages.Result) -> Iterator[Notice]:
+    def _message(
+        self, place: Place, message: messages.Events | messages.Result | messages.State
+    ) -> Iterator[Notice]:
         match message:
             case messages.Events():
                 for number, record in enumerate(message.events, message.number):
-                    said = _event(record)
+                    said = in_words(record)
                     if said is not None and self._new(place, message.run, "event", number):
                         yield Notice(said[0], *_names(place), f"run {message.run}: {said[1]}")
             case messages.Result():
-                name = f"{message.finding.get('name', '')} {message.finding.get('kind', '')}".lower()
-                if "short" in name and self._new(place, message.run, "result", message.number):
-                    yield Notice("short", *_names(place), f"run {message.run}: {name.strip()}")
+                wrong = shorted(message.finding)
+                if wrong is not None and self._new(place, message.run, "cell", wrong):
+                    yield _cell(place, message.run, wrong)
+            case messages.State():
+                if message.alarm and self._new(place, message.run, "cell", message.alarm):
+                    yield _cell(place, message.run, message.alarm)
+                if message.state == "interrupted" and self._new(place, message.run, "gone", message.rows):
+                    gone = f"run {message.run}: nobody records it any more; the output may be on"
+                    yield Notice("interrupted", *_names(place), gone)
 
     def _new(self, *what: object) -> bool:
         if what in self._told:
@@ -198,6 +219,9 @@ class Reader:
         if len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
         return True
+
+
+Queue: TypeAlias = asyncio.Queue[tuple[Notice, int]]
 
 
 class Notifier:
@@ -211,52 +235,91 @@ class Notifier:
         limit: Limit,
         rng: random.Random | None = None,
     ) -> None:
-        self._broker, self._topics, self._outlets, self._limit = broker, topics, outlets, limit
+        self._broker, self._topics, self._limit = broker, topics, limit
+        self._queues: list[tuple[Outlet, Queue]] = [(each, asyncio.Queue(WAITING)) for each in outlets]
         self._rng = rng or random.Random()  # noqa: S311  (jitter, not a secret)
         self._reader = Reader(topics)
+        self._heard: Second = float("-inf")
+        self._away = False
 
     async def run(self) -> None:
-        """Listen and tell; begin again whenever the broker goes away."""
-        waits = pauses(self._rng)
+        """Listen and tell; begin again whenever the broker goes away, and tell that if it stays away."""
+        async with asyncio.TaskGroup() as group:
+            for outlet, queue in self._queues:
+                group.create_task(self._deliver_all(outlet, queue))
+            await self._listen_again_and_again()
+
+    async def _listen_again_and_again(self) -> None:
+        waits = pauses(self._rng, longest=LONGEST_PAUSE)
         name = f"cycler-notify-{secrets.token_hex(6)}"
+        heard = loop_time()
         while True:
             try:
                 async with connect(self._broker, name) as session:
-                    leaves = (Leaf.STATUS, Leaf.EVENT, Leaf.RESULT)
-                    await session.subscribe(*(self._topics.everywhere(leaf) for leaf in leaves))
-                    waits = pauses(self._rng)
-                    async for received in session.messages():
-                        for notice in self._reader.notices(received):
-                            await self._tell(notice)
+                    waits = pauses(self._rng, longest=LONGEST_PAUSE)
+                    await self._listen(session)
             except BrokerError as error:
                 log.warning("%s", error)
+                heard = max(heard, self._heard)
+            if loop_time() - heard > AWAY and not self._away:
+                self._away = True
+                self._tell(self._own("silence", "cannot be reached: nothing is known of any bench"))
             await asyncio.sleep(next(waits))
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _listen(self, session: Session) -> None:
+        leaves = (Leaf.STATUS, Leaf.EVENT, Leaf.RESULT, Leaf.STATE)
+        await session.subscribe(*(self._topics.everywhere(leaf) for leaf in leaves))
+        if self._away:
+            self._away = False
+            self._tell(self._own("back", "can be reached again"))
+        for each in session.warnings():
+            self._tell(Notice("certificate", "", "notices", BENCH, each))
+        try:
+            async for received in session.messages():
+                for notice in self._reader.notices(received):
+                    self._tell(notice)
+        finally:
+            self._heard = loop_time()
+
+    def _own(self, kind: str, text: str) -> Notice:
+        where = f"{self._broker.host}:{self._broker.port}"
+        return Notice(kind, "", "all benches", BENCH, f"the broker {where} {text}")
+
+    def _tell(self, notice: Notice) -> None:
         if not self._limit.lets(notice, loop_time()):
             return
         suppressed, self._limit.suppressed = self._limit.suppressed, 0
         log.info("%s", plain(f"{notice.title}: {notice.text}"))
-        for outlet in self._outlets:
-            await self._deliver(outlet, notice, suppressed)
-
-    async def _deliver(self, outlet: Outlet, notice: Notice, suppressed: int) -> None:
-        waits = pauses(self._rng)
-        for _ in range(4):
+        for outlet, queue in self._queues:
             try:
-                await asyncio.to_thread(outlet.send, notice, suppressed)
-            except Undelivered as error:
-                log.warning("%s", error)
-                await asyncio.sleep(next(waits))
-            else:
-                return
+                queue.put_nowait((notice, suppressed))
+            except asyncio.QueueFull:
+                log.error("%s does not keep up: a notice is lost", type(outlet).__name__)  # noqa: TRY400
+
+    async def _deliver_all(self, outlet: Outlet, queue: Queue) -> NoReturn:
+        """One outlet at its own pace: a mail server that hangs does not hold up a webhook."""
+        while True:
+            notice, suppressed = await queue.get()
+            waits = pauses(self._rng)
+            for _ in range(TRIES):
+                try:
+                    await asyncio.to_thread(outlet.send, notice, suppressed)
+                    break
+                except Undelivered as error:
+                    log.warning("%s", error)
+                    await asyncio.sleep(next(waits))
 
 
 def _names(place: Place) -> tuple[str, str, str]:
     return place.site, place.bench, place.channel
 
 
-def _event(record: dict[str, Any]) -> tuple[str, str] | None:
+def _cell(place: Place, run: str, wrong: str) -> Notice:
+    kind = "polarisation" if wrong.startswith("polarisation") else "short"
+    return Notice(kind, *_names(place), f"run {run}: {wrong}")
+
+
+def in_words(record: dict[str, Any]) -> tuple[str, str] | None:
     """Kind and text of an event that somebody has to know."""
     match record.get("kind"):
         case "tripped":

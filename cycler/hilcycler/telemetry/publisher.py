@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -21,15 +22,16 @@ from hilcycler.journal import State
 from hilcycler.journal.names import SUFFIX, run_of
 from hilcycler.quantities import Second
 from hilcycler.telemetry import messages
+from hilcycler.telemetry.alarm import Watch
 from hilcycler.telemetry.allowed import Allowed
 from hilcycler.telemetry.broker import Broker, BrokerError, Received, Session, Will, connect, pauses
-from hilcycler.telemetry.cursor import PATIENCE, Cursor
+from hilcycler.telemetry.cursor import PATIENCE
 from hilcycler.telemetry.desk import Commands, Desk
 from hilcycler.telemetry.feed import RunFeed
-from hilcycler.telemetry.findings import Findings
 from hilcycler.telemetry.home_assistant import discovery
-from hilcycler.telemetry.messages import Ack, Data, Latest, encode
-from hilcycler.telemetry.proven import Confirmed, Proven
+from hilcycler.telemetry.messages import Ack, encode
+from hilcycler.telemetry.proven import Confirmed
+from hilcycler.telemetry.telling import Telling
 from hilcycler.telemetry.topics import Leaf, Topics, level
 
 log = logging.getLogger("hilcycler.telemetry")
@@ -66,42 +68,6 @@ class Settings:
     patience: Second = PATIENCE
 
 
-class Telling:
-    """One run that is being told."""
-
-    def __init__(self, feed: RunFeed, proven: Proven, settings: Settings) -> None:
-        self.feed = feed
-        self.rows = Cursor(proven.rows, settings.acks, settings.patience)
-        self.events = Cursor(proven.events, settings.acks, settings.patience)
-        self.findings = Findings(feed, proven.results, settings.acks) if settings.results else None
-        self.standing: messages.State | None = None
-        self.newest: Data | None = None
-        self.latest: Latest | None = None
-        self.told_latest: Second = float("-inf")
-        self.born: Second = 0.0
-        self.greeted = False
-
-    def begin(self, now: Second) -> None:
-        """A new connection: everything is told again but rows, events and findings."""
-        self.feed.refresh()
-        self.rows.begin(self.feed.rows)
-        self.events.begin(self.feed.events)
-        self.standing = self.latest = None
-        self.told_latest = float("-inf")
-        self.born, self.greeted = now, False
-
-    @property
-    def over(self) -> bool:
-        """The run has ended, and the lab has all of it."""
-        ended = self.feed.state in {State.ENDED, State.SEALED}
-        told = self.rows.done(self.feed.rows) and self.events.done(self.feed.events)
-        return ended and told and (self.findings is None or self.findings.done)
-
-    def proven(self) -> Proven:
-        findings = 0 if self.findings is None else self.findings.acked
-        return Proven(self.rows.acked, self.events.acked, findings, self.over)
-
-
 class Publisher:
     """`await Publisher(settings, broker).run()`: until it is cancelled."""
 
@@ -115,15 +81,17 @@ class Publisher:
         self._bad: dict[Path, str] = {}
         self._looked: Second = float("-inf")
         self._wake = asyncio.Event()
+        self._watch = Watch()
         self.connected = False
 
     async def run(self) -> None:
         """Connect, tell, and begin again whenever the connection breaks."""
-        if self._settings.commands is None:
-            await self._connected_again_and_again(None)
-        else:
-            async with Desk(self._settings.commands) as desk:
-                await self._connected_again_and_again(desk)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._watch)
+            desk = None
+            if self._settings.commands is not None:
+                desk = await stack.enter_async_context(Desk(self._settings.commands))
+            await self._connected_again_and_again(desk)
 
     async def _connected_again_and_again(self, desk: Desk | None) -> NoReturn:
         waits = pauses(self._rng)
@@ -148,7 +116,7 @@ class Publisher:
         settings = self._settings
         leaves = [Leaf.ACK] if settings.acks else []
         leaves += [] if settings.commands is None else [Leaf.COMMAND]
-        return [settings.topics.of_bench(settings.site, settings.bench, leaf) for leaf in leaves]
+        return [settings.topics.within(leaf, settings.site, settings.bench) for leaf in leaves]
 
     def _session(self) -> Any:  # noqa: ANN401  (an async context manager of a Session)
         topic = self._settings.topics.bench(self._settings.site, self._settings.bench, Leaf.STATUS)
@@ -164,6 +132,8 @@ class Publisher:
         status = settings.topics.bench(settings.site, settings.bench, Leaf.STATUS)
         await session.publish(status, b"online", retain=True)
         log.info("connected to %s:%d", self._broker.host, self._broker.port)
+        for warning in session.warnings():
+            log.warning("%s", warning)
         for each in self._runs.values():
             await self._birth(session, each)
 
@@ -235,7 +205,7 @@ class Publisher:
         """`state` when it changed, `latest` when there is something new; neither more than once a second."""
         if now - telling.told_latest < 1.0:
             return
-        standing = telling.feed.standing()
+        standing = telling.feed.standing(self._alarm(telling, now))
         if standing != telling.standing:
             await self._publish(session, telling, Leaf.STATE, standing, retain=True)
             telling.standing, telling.told_latest = standing, now
@@ -244,6 +214,13 @@ class Publisher:
             if latest != telling.latest:
                 await self._publish(session, telling, Leaf.LATEST, latest, retain=True)
                 telling.latest, telling.told_latest = latest, now
+
+    def _alarm(self, telling: Telling, now: Second) -> str | None:
+        """What is wrong with a cell whose run goes on; afterwards the findings say it."""
+        feed = telling.feed
+        if self._settings.results and feed.state is State.RUNNING:
+            return self._watch.look(feed.path, now)
+        return None if telling.standing is None else telling.standing.alarm
 
     async def _tell_old(self, session: Session, telling: Telling) -> bool:
         """A few messages of backfill; whether there may be more at once."""
@@ -301,11 +278,11 @@ class Publisher:
     async def _listen(self, session: Session, desk: Desk | None) -> None:
         async for received in session.messages():
             found = self._settings.topics.parse(received.topic)
-            match found and found[1]:
-                case Leaf.ACK:
+            match found:
+                case _, Leaf.ACK:
                     self._watermark(received)
-                case Leaf.COMMAND if desk is not None:
-                    self._command(session, desk, received)
+                case place, Leaf.COMMAND if desk is not None:
+                    self._command(session, desk, received, place.channel)
                 case _:
                     pass
 
@@ -319,7 +296,7 @@ class Publisher:
         if ack.run in self._runs:
             self._hear(self._runs[ack.run], ack)
 
-    def _command(self, session: Session, desk: Desk, received: Received) -> None:
+    def _command(self, session: Session, desk: Desk, received: Received, channel: str) -> None:
         """To the desk, with the runs that go on on the channel whose topic it came by."""
         topics = self._settings.topics
         here = [
@@ -328,7 +305,8 @@ class Publisher:
             if topics.topic(each.feed.place, Leaf.COMMAND) == received.topic
             and each.feed.state is State.RUNNING
         ]
-        channel = here[0].place.channel if here else ""
+        if here:
+            channel = here[0].place.channel  # a long name ends in a digest in its topic
         reply = f"{received.topic.removesuffix(Leaf.COMMAND)}{Leaf.REPLY}"
         desk.take(session, received, channel, frozenset(each.run for each in here), reply)
 
@@ -349,6 +327,7 @@ class Publisher:
             if telling.over:
                 self._confirmed.set(run, telling.proven())
                 self._over.add(run)
+                self._watch.forget(telling.feed.path)
                 del self._runs[run]
                 topic = self._settings.topics.topic(telling.feed.place, Leaf.STATUS)
                 await session.publish(topic, b"offline", retain=True)
@@ -377,7 +356,7 @@ class Publisher:
                 log.info("not told yet: %s", error)
                 self._bad[path] = str(error)
             return None
-        return Telling(feed, proven, settings)
+        return Telling(feed, proven, acks=settings.acks, results=settings.results, patience=settings.patience)
 
     def _keep(self) -> None:
         for run, telling in self._runs.items():

@@ -90,14 +90,15 @@ class Topics:
         """The topic of `leaf` for the bench itself."""
         return self.topic(Place(site, bench, BENCH), leaf)
 
-    def of_bench(self, site: str, bench: str, leaf: Leaf) -> str:
-        """A subscription to `leaf` of all channels of one bench."""
-        return f"{self.root}/{VERSION}/{level(site)}/{level(bench)}/+/{leaf}"
-
     def everywhere(self, leaf: Leaf, group: str | None = None) -> str:
         """A subscription to `leaf` of all benches; with `group` one that its members share."""
         share = "" if group is None else f"$share/{level(group)}/"
-        return f"{share}{self.root}/{VERSION}/+/+/+/{leaf}"
+        return f"{share}{self.within(leaf)}"
+
+    def within(self, leaf: Leaf, site: str | None = None, bench: str | None = None) -> str:
+        """A subscription to `leaf` of all channels of a bench, a site, or everywhere."""
+        levels = ["+" if name is None else level(name) for name in (site, bench)]
+        return f"{self.root}/{VERSION}/{'/'.join(levels)}/+/{leaf}"
 
     def parse(self, topic: str) -> tuple[Place, Leaf] | None:
         """The place, by name, and leaf of a topic; None if it is not one of ours."""
