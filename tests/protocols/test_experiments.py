@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hilcycler import registry
 from hilcycler.cell import Cell, Electrode
 from hilcycler.errors import RequestError
 from hilcycler.language import (
@@ -99,6 +100,14 @@ def test_a_file_to_begin_with_means_the_same_and_shows_every_parameter(name: str
     for key in experiment(name).parameters.key_names():
         assert f"  {key}: " in text or f"  # {key}: " in text
     assert loads(written_out(name)).bind(CELL) == built(name)
+
+
+@pytest.mark.parametrize("name", [*ALL, *ADAPTIVE])
+def test_the_cell_of_a_file_to_begin_with_is_one_that_it_can_run_on(name: str) -> None:
+    document = loads(template(name).replace("# cell: ", "cell: "))
+    assert document.cell is not None
+    assert len(describe(document.bind())) > 2
+    assert set(document.evaluations) <= set(registry.names("evaluations"))
 
 
 def test_what_is_commented_out_in_a_file_to_begin_with_can_be_used() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -209,6 +210,7 @@ def run_protocol(
         finish(
             _simulated(document, described, on or "", profile, data_folder(data), quiet=as_json, view=view),
             as_json=as_json,
+            evaluations=document.evaluations,
         )
         return
     described = load_cell(cell) if cell is not None else document.cell
@@ -231,7 +233,8 @@ def run_protocol(
         flight=LIMIT,
     )
     with alone(port, order.folder):
-        finish(run_loop(shown(order, quiet=as_json, view=view)), as_json=as_json)
+        performed = run_loop(shown(order, quiet=as_json, view=view))
+        finish(performed, as_json=as_json, evaluations=document.evaluations)
 
 
 @app.command()
@@ -312,9 +315,17 @@ async def shown(
 
 
 def finish(
-    performed: Performed, *, as_json: bool, exported: Path | None = None, summary: list[str] | None = None
+    performed: Performed,
+    *,
+    as_json: bool,
+    exported: Path | None = None,
+    summary: list[str] | None = None,
+    evaluations: Sequence[str] = (),
 ) -> None:
-    """Say how it ended and where everything is; exit code 1 unless the run completed or was stopped."""
+    """Say how it ended and where everything is; exit code 1 unless the run completed or was stopped.
+
+    `evaluations` belong to the protocol that ran: how to ask for them is said.
+    """
     ended = performed.ended
     if as_json:
         print_json(
@@ -335,5 +346,7 @@ def finish(
         say(f"run file   {performed.path}")
         if exported is not None:
             say(f"BDF CSV    {exported}")
+        for name in evaluations:
+            say(f"evaluate   cycler evaluate {performed.run} --as {name}")
     if ended.outcome in {Outcome.TRIPPED, Outcome.FAILED}:
         raise typer.Exit(1)

@@ -27,7 +27,7 @@ class Experiment(Generic[P]):
     """A ready experiment: what it is for, its parameters, and the protocol file it writes.
 
     `build` gives the content of a protocol file (`protocol`, `safety`, `steps`, ...) as mappings,
-    lists and texts; None and empty entries are left out. `seeds` names the published work it redoes.
+    lists and texts; None and empty entries are left out. `seeds` names the published work it redoes. `cell`: what stands as an example in a file to begin with.
 
     With `decide` it is adaptive: `build` writes the most that may happen, and `decide` makes a plan from
     its steps (see `hilcycler.protocol.Deciding`). `version` is raised whenever it may decide otherwise.
@@ -39,6 +39,7 @@ class Experiment(Generic[P]):
     build: Callable[[P], Mapping[str, Any]]
     evaluations: tuple[str, ...] = field(default=())
     seeds: tuple[str, ...] = field(default=())
+    cell: str = "{working: Li, counter: Li, area: 1.131 cm2}"
     decide: Callable[[Sequence[Step], P], Plan] | None = None
     version: str = "1"
 

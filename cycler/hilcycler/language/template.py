@@ -30,7 +30,8 @@ def template(name: str, parameters: Mapping[str, str] | None = None) -> str:
     ]
     lines += [
         f"protocol: {document.name}",
-        "# cell: {working: ..., counter: Li, area: 1.131 cm2}   # here, or when the run starts",
+        "# The cell: yours here, or in a file of its own (--cell).",
+        f"# cell: {found.cell}",
         f"experiment: {name}",
         "with:",
         *_parameters(found, given),

@@ -72,5 +72,7 @@ experiment = Experiment(
     summary="Li||Cu: average Coulombic efficiency with a reservoir, method 3",
     parameters=Parameters,
     build=build,
+    evaluations=("reservoir-efficiency",),
+    cell="{working: Cu, counter: Li, area: 1.131 cm2}",
     seeds=("pota",),
 )

@@ -74,5 +74,6 @@ experiment = Experiment(
     summary="Li||Li: transference number from EIS, a small polarisation, EIS",
     parameters=Parameters,
     build=build,
+    evaluations=("transference", "impedance"),
     seeds=("wng", "bn-pp", "limmt", "pota"),
 )

@@ -65,5 +65,7 @@ experiment = Experiment(
     summary="SS||SS: bulk resistance of a wetted separator, with the leads",
     parameters=Parameters,
     build=build,
+    evaluations=("conductivity",),
+    cell="{working: SS, counter: SS, area: 1.131 cm2, separator thickness: 25 um}",
     seeds=("wng", "bn-pp"),
 )

@@ -75,6 +75,7 @@ experiment = Experiment(
     summary="Li||Cu: plate a charge, strip to a voltage, cycle by cycle",
     parameters=Parameters,
     build=build,
-    evaluations=("overpotential",),
+    evaluations=("coulombic-efficiency", "nucleation", "overpotential"),
+    cell="{working: Cu, counter: Li, area: 1.131 cm2}",
     seeds=("wng", "bn-pp", "limmt", "pota"),
 )

@@ -101,6 +101,7 @@ experiment = Experiment(
     summary="Li||cathode: activation, rates, cycle life",
     parameters=Parameters,
     build=build,
-    evaluations=("overpotential",),
+    evaluations=("retention", "overpotential"),
+    cell="{working: {material: LFP, active mass: 13.6 mg}, counter: Li, area: 1.131 cm2, nominal capacity: 170 mAh/g}",
     seeds=("wng", "bn-pp", "wn-mo2n", "limmt", "pota"),
 )

@@ -53,5 +53,7 @@ experiment = Experiment(
     summary="Li||Cu: nucleation overpotential from the first plating",
     parameters=Parameters,
     build=build,
+    evaluations=("nucleation",),
+    cell="{working: Cu, counter: Li, area: 1.131 cm2}",
     seeds=("wn-mo2n", "limmt", "pota"),
 )

@@ -62,5 +62,6 @@ experiment = Experiment(
     summary="pulses and relaxations: diffusivity over voltage",
     parameters=Parameters,
     build=build,
+    cell="{working: {material: LFP, active mass: 13.6 mg}, counter: Li, area: 1.131 cm2, nominal capacity: 170 mAh/g}",
     seeds=("pota",),
 )

@@ -65,5 +65,6 @@ experiment = Experiment(
     summary="impedance spectra at open circuit or a bias, one or a series in time",
     parameters=Parameters,
     build=build,
+    evaluations=("impedance",),
     seeds=("wng", "bn-pp", "wn-mo2n", "limmt", "pota"),
 )

@@ -41,5 +41,6 @@ experiment = Experiment(
     summary="open-circuit voltage over time, with spectra",
     parameters=Parameters,
     build=build,
+    evaluations=("impedance",),
     seeds=("pota",),
 )

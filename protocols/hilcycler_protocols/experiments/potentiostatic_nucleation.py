@@ -52,5 +52,6 @@ experiment = Experiment(
     summary="Li||Cu: current transient after a potential step",
     parameters=Parameters,
     build=build,
+    cell="{working: Cu, counter: Li, area: 1.131 cm2}",
     seeds=("limmt",),
 )

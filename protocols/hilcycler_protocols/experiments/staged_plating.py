@@ -78,5 +78,7 @@ experiment = Experiment(
     summary="plate to given charges, strip back, stop for a look",
     parameters=Parameters,
     build=build,
+    evaluations=("nucleation",),
+    cell="{working: Cu, counter: Li, area: 1.131 cm2}",
     seeds=("wng", "bn-pp", "wn-mo2n", "limmt", "pota"),
 )

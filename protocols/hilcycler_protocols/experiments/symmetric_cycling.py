@@ -75,6 +75,6 @@ experiment = Experiment(
     summary="symmetric cell: plate and strip; overpotential over time",
     parameters=Parameters,
     build=build,
-    evaluations=("overpotential",),
+    evaluations=("overpotential", "lifetime"),
     seeds=("wng", "bn-pp", "wn-mo2n", "limmt", "pota"),
 )

@@ -53,5 +53,6 @@ experiment = Experiment(
     summary="spectra over temperature: activation energies",
     parameters=Parameters,
     build=build,
+    evaluations=("arrhenius", "impedance"),
     seeds=("wn-mo2n", "limmt", "pota"),
 )
