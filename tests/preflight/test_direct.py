@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from hilcycler.journal import open_run
 from hilcycler.language import loads
 from hilcycler.preflight.rehearsal import rehearse
 from hilcycler.protocol import walk
-from hilcycler.records import Record, SampleBlock, StepEnded
+from hilcycler.records import ImpedancePoint, Record, SampleBlock, StepEnded
 from hilcycler.service.foreground import bench_envelope
 
 SAFE = "safety: {voltage: -2 V to 5 V, current: -20 mA to 20 mA, charge: 5 mAh}\n"
@@ -127,6 +128,10 @@ class Heap:
         }
 
 
+def points(heap: Heap) -> list[ImpedancePoint]:
+    return [replace(r, step_count=0) for r in heap.records if isinstance(r, ImpedancePoint)]
+
+
 @pytest.mark.parametrize("story", STORIES)
 def test_it_sees_what_the_wire_sees(story: str, tmp_path: Path) -> None:
     cell, text = STORIES[story]
@@ -160,5 +165,6 @@ def test_it_sees_what_the_wire_sees(story: str, tmp_path: Path) -> None:
         assert executed[name].max() <= span.highest
     for name, column in over_the_wire.columns().items():
         np.testing.assert_array_equal(here.columns()[name], column, err_msg=name)
+    assert points(here) == points(over_the_wire)
     ends = [(r.result.end, r.result.elapsed) for r in over_the_wire.records if isinstance(r, StepEnded)]
     assert [(r.result.end, r.result.elapsed) for r in here.records if isinstance(r, StepEnded)] == ends

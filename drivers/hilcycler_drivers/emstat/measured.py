@@ -63,7 +63,7 @@ class Stream:
         if self._program.columns[1] != VOLTAGE:
             self.last_time = float(times[-1])
             return _spectrum(packages)
-        apart = self._tell_apart(times)
+        apart = tell_apart(times, self.last_time if self.rows > len(times) else -1.0)
         self.last_time = float(apart[-1])
         return [self._samples(packages, apart)]
 
@@ -134,15 +134,6 @@ class Stream:
             at = int(np.argmin(fits))
             raise WireError(f"the instrument says that it was set to {current[at]:g} A; it was {asked:g} A")
 
-    def _tell_apart(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Strictly increasing, where whole seconds were written for less."""
-        if times[-1] < _COARSE:
-            return times.copy()
-        apart, last = times.tolist(), self.last_time if self.rows > len(times) else -1.0
-        for row, time in enumerate(apart):
-            last = apart[row] = max(time, last + _APART)
-        return np.array(apart)
-
     def _samples(self, packages: Packages, times: NDArray[np.float64]) -> Samples:
         n, k = len(packages), len(self._program.columns)
         voltage = packages.values[:, 1].copy()
@@ -164,6 +155,16 @@ class Stream:
                 "status": np.bitwise_or.reduce(packages.status, axis=1),
             }
         )
+
+
+def tell_apart(times: NDArray[np.float64], last: Second) -> NDArray[np.float64]:
+    """Strictly increasing, where whole seconds were written for less; `last` is the time before them."""
+    if times[-1] < _COARSE:
+        return times.copy()
+    apart = times.tolist()
+    for row, time in enumerate(apart):
+        last = apart[row] = max(time, last + _APART)
+    return np.array(apart)
 
 
 def _spectrum(packages: Packages) -> list[Impedance]:

@@ -47,8 +47,6 @@ class _Running:
         if self._gate.open:
             recorded.put_last()
         recorded.deliver()
-        if compiled.program.rows is None:
-            recorded.stream.sent(recorded.stream.rows)
         # Arrived at the voltage with no time left to hold it: the time is what ended the step.
         return [*recorded.measured, self._ended(0 if outcome == compiled.hold else outcome)]
 
@@ -77,7 +75,7 @@ class _Running:
             offsets = sweep.offsets(row, 1)
             ahead = offsets - (unit.circuit.clock - origin)
             look, columns = sweep.measure(row, ahead)
-            self._recorded.put(offsets + (origin - unit.timer_origin), columns, np.arange(1))
+            self._recorded.put_point(float(offsets[0]) + (origin - unit.timer_origin), columns)
             look.commit(float(ahead[0]))
             unit.samples += 1
         return 0
@@ -118,15 +116,15 @@ class _Running:
             cause = Cause(end=outcome - 1)
         else:
             cause = Cause(limit=next(limit for limit, code in LIMITS.items() if code == outcome))
-        stream, limits = self._recorded.stream, self._envelope
-        elapsed = stream.finish(cause.elapsed)
+        recorded, limits = self._recorded, self._envelope
+        elapsed = recorded.last_time if cause.elapsed is None else cause.elapsed
         match cause.limit:
             case None:
                 return ConditionMet(cause.end, elapsed)
             case "voltage":
-                violation = Violation("voltage", stream.last_voltage, *limits.voltage)
+                violation = Violation("voltage", recorded.last_voltage, *limits.voltage)
             case "current":
-                violation = Violation("current", stream.last_current, *limits.current)
+                violation = Violation("current", recorded.last_current, *limits.current)
             case "charge":
                 violation = Violation("charge", limits.charge, -limits.charge, limits.charge)
         return EnvelopeCrossed(violation, elapsed)
