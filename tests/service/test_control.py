@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -199,3 +201,22 @@ def test_the_document_names_every_verb(client: Client) -> None:
 def test_nobody_is_found_where_no_service_runs(tmp_path: Path) -> None:
     with pytest.raises(CyclerError, match="no service runs"), Client(tmp_path):
         pass
+
+
+def test_systemd_is_told(tmp_path: Path) -> None:
+    """Ready when every channel has been asked, alive while the loop turns, stopping when told to end."""
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(30.0)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "200000"}
+        environment.pop("WATCHDOG_PID", None)
+        command = [sys.executable, "-m", "hilcycler", "serve", "--bench", str(simulated_bench(tmp_path))]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+            told = ""
+            while not ("READY=1" in told and told.count("WATCHDOG=1") >= 3):
+                told += systemd.recv(4096).decode() + "\n"
+            process.terminate()
+            while "STOPPING=1" not in told:
+                told += systemd.recv(4096).decode() + "\n"
+            assert process.wait(60) == 0

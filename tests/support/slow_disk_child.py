@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bad_disk import ORDERS
 
@@ -86,9 +87,9 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def main(bench: Path, orders: Path, slow: int) -> None:
-    plain = Instruments.connect.fget
-    assert plain is not None
-    Instruments.connect = property(lambda self: timed(plain(self)))  # type: ignore[assignment,method-assign]
+    plain: Any = Instruments.connect
+    spied: Any = property(lambda self: timed(plain.fget(self)))
+    Instruments.connect = spied  # type: ignore[method-assign]
     request = RunRequest(protocol=PROTOCOL, cell=CELL, check_cell=False)
     async with Service(read_bench(bench)).kept() as service:
         *names, last = service.keepers

@@ -136,7 +136,24 @@ def start(
     )
     with _client(bench, data, acting=True) as client:
         command = Command(actor=actor or _me(), reason=reason, key=new_key(), request=request)
-        _tell([client.ask(channel, Verb.START, command)], as_json=as_json)
+        answer = client.ask(channel, Verb.START, command)
+        _tell([answer], as_json=as_json)
+        _refused_at_once(client, channel, answer.run)
+
+
+def _refused_at_once(client: Client, channel: str, run: str) -> None:
+    """What is refused is mostly refused at once: RequestError, rather than a queue that is empty again."""
+    for told in client.events():
+        if told.kind != "status":
+            continue
+        seen = next(each for each in told.data["channels"] if each["channel"] == channel)
+        waiting = [each["run"] for each in seen["queue"]]
+        being_opened = run in waiting and not seen["run"] and seen["condition"] in {"idle", "busy"}
+        if not being_opened:
+            break
+    seen = client.channel(channel)
+    if seen.failure and run not in {seen.run, *(each.run for each in seen.queue)}:
+        raise RequestError(f"{channel}: run {run} was not begun: {seen.failure}")
 
 
 @app.command()

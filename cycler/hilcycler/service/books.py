@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +18,22 @@ from hilcycler.service.apart import apart
 
 KEYS_KEPT: Final = 10_000
 """Requests that are still known by their keys: a duplicate comes within minutes, not years."""
+QUEUED: Final = "queued"
 GLANCE: Final[Second] = 2.0
 """How often the file is looked at for what other processes wrote: `cycler reset`, the cell book."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What is kept of a request for as long as it may be sent again."""
+
+    channel: str
+    verb: str
+    done: bool
+    answer: str
+    run: str
 
 
 class Books:
@@ -30,7 +43,7 @@ class Books:
         self.state = BenchState(folder)
         self.latched: dict[str, Latched] = {}
         self.queues: dict[str, deque[Queued]] = {}
-        self.answered: OrderedDict[str, Asked | Queued] = OrderedDict()
+        self.answered: OrderedDict[str, Answered] = OrderedDict()
         self.next = 0
         self.grown = asyncio.Event()
         self.inline = inline
@@ -83,9 +96,10 @@ class Books:
                 self.latched.pop(entry.channel, None)
             case Queued():
                 self.queue(entry.channel).append(entry)
-                self._remember(entry.key, entry)
+                self._remember(entry.key, Answered(entry.channel, "start", True, QUEUED, entry.run))
             case Asked():
-                self._remember(entry.key, entry)
+                said = Answered(entry.channel, entry.verb, entry.done, entry.answer, entry.run)
+                self._remember(entry.key, said)
             case Over():
                 waiting = self.queue(entry.channel)
                 for each in [each for each in waiting if each.run == entry.run]:
@@ -96,7 +110,7 @@ class Books:
         self.grown.set()
         self.grown = asyncio.Event()
 
-    def _remember(self, key: str, entry: Asked | Queued) -> None:
+    def _remember(self, key: str, entry: Answered) -> None:
         if not key:
             return
         self.answered.setdefault(key, entry)

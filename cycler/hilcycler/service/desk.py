@@ -24,7 +24,7 @@ from hilcycler.protocol import Envelope
 from hilcycler.quantities import Second
 from hilcycler.records import OffState
 from hilcycler.service.apart import apart
-from hilcycler.service.books import Books
+from hilcycler.service.books import QUEUED, Answered, Books
 from hilcycler.service.keeper import Condition, Keeper
 from hilcycler.service.order import check_steps
 from hilcycler.service.request import RunRequest, bound, cell_of, plain
@@ -174,7 +174,7 @@ class Desk:
         queued = Queued(keeper.name, run, actor, command.reason, command.key, request, wall_clock())
         await self._books.append(queued)
         keeper.wake()
-        return _again(queued, keeper.name, Verb.START)
+        return Answer(done=True, answer=QUEUED, channel=keeper.name, run=run)
 
     async def _judged(self, keeper: Keeper, command: Command) -> dict[str, object]:
         if command.request is None:
@@ -304,12 +304,8 @@ async def _until(ready: Ready, doing: Doing, after: Boundary) -> str:
     return f"{found.value}, output OFF" if found is Doing.PARKED else "over"
 
 
-def _again(known: Asked | Queued, channel: str, verb: Verb) -> Answer:
+def _again(known: Answered, channel: str, verb: Verb) -> Answer:
     """The answer to a request that was made before. RequestError if it was another one."""
-    if isinstance(known, Queued):
-        if (known.channel, Verb.START) != (channel, verb):
-            raise RequestError("this key belongs to another request")
-        return Answer(done=True, answer="queued", channel=channel, run=known.run)
     if (known.channel, known.verb) != (channel, verb.value):
         raise RequestError("this key belongs to another request")
     return Answer(done=known.done, answer=known.answer, channel=channel, run=known.run)

@@ -217,6 +217,7 @@ class Keeper:
     async def _do(self, queued: Queued) -> None:
         """One run of the queue: begun, taken up where it was cut off, or brought to its end."""
         path = run_path(self._bench.data, queued.run)
+        self._be(Condition.BUSY)
         try:
             await self._reaching(lambda: self._attempt(queued, path))
         except LeftRunning:
@@ -258,8 +259,7 @@ class Keeper:
     async def _run(self, ready: Ready) -> None:
         if self._closing:  # the service was told to end while the channel was being opened
             return
-        self.now = Now()
-        self.now.header = ready.header
+        self.now = Now(ready.header, ready.last, ready.test_time)
         ready.sink.add(self.now)
         if self._policies.watch is not None:
             ready.sink.add(self._policies.watch(ready))

@@ -9,13 +9,16 @@ from hilcycler.records import Failed, Gap, Note, Record, RunStarted, SampleBlock
 class Now:
     """A sink that keeps the latest of everything."""
 
-    def __init__(self) -> None:
-        self.header: RunStarted | None = None
-        self.step: StepStarted | None = None
-        self.test_time: Second = 0.0
+    def __init__(
+        self,
+        header: RunStarted | None = None,
+        step: StepStarted | None = None,
+        test_time: Second = 0.0,
+    ) -> None:
+        self.header, self.step, self.test_time = header, step, test_time
         self.voltage: Volt | None = None
         self.current: Ampere | None = None
-        self.cycle = 0
+        self.cycle = 0 if step is None else step.cycle
         self.rows = 0
         self.gaps = 0
         self.remark = ""

@@ -27,7 +27,6 @@ class Order:
     """What is asked for: this protocol, on this cell, on the channel that `connect` reaches.
 
     `flight`: bytes of what passes over the line that are kept beside the run; 0: none.
-    `flight`: bytes of what passes over the line that are kept beside the run; 0: none.
     `channel` names the pair of leads: a trip latches it. `truth` is a twin's. `clock`: where time does
     not come from this host, nor from the instrument alone. `accepts` are the dangers that somebody
     has agreed to (`consent.HOLDS_FOR_EVER`); `announce` is told, before anything is energised, which.
@@ -49,7 +48,6 @@ class Order:
     announce: Callable[[str], None] | None = None
     check_cell: bool | None = None
     listens: bool = False
-    flight: int = 0
     flight: int = 0
 
 

@@ -134,6 +134,5 @@ def order_of(queued: Queued, bench: Bench, instruments: Instruments) -> Order:
         clock=instruments.clock,
         accepts=request.accept,
         flight=bench.storage.flight,
-        flight=bench.storage.flight,
         check_cell=True if twin is None and request.check_cell is None else request.check_cell,
     )

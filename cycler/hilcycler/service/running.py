@@ -27,7 +27,7 @@ from hilcycler.journal import CutOff as Seen
 from hilcycler.journal import Journal, ResumeState, Settings, new_run_id, open_run, resume_state
 from hilcycler.protocol import Envelope, Extensions, Violation, count_steps, resume, walk
 from hilcycler.quantities import Second
-from hilcycler.records import Instrument, OffState, OperatorAction, Outcome, RunEnded, RunStarted
+from hilcycler.records import Instrument, OffState, OperatorAction, Outcome, RunEnded, RunStarted, StepStarted
 from hilcycler.service.apart import apart
 from hilcycler.service.consent import clear_to_begin, clear_to_go_on
 from hilcycler.service.order import (
@@ -64,13 +64,18 @@ class Terms:
 
 @dataclass(slots=True)
 class Ready:
-    """A run that has only to be run: `async with ready.journal: await ready.execution.run()`."""
+    """A run that has only to be run: `async with ready.journal: await ready.execution.run()`.
+
+    `last` and `test_time`: where one that is taken up stands.
+    """
 
     order: Order
     header: RunStarted
     execution: Execution
     journal: Journal
     sink: Fanout
+    last: StepStarted | None = None
+    test_time: Second = 0.0
 
     @property
     def crossed(self) -> Violation | None:
@@ -223,7 +228,9 @@ async def taken_up(
                 header.envelope, None if cut_off is None else cut_off.started.step_count
             ),
         )
-        yield Ready(order, header, execution, journal, sink)
+        seen = cut_off or position.finished
+        last = None if seen is None else seen.started
+        yield Ready(order, header, execution, journal, sink, last, position.test_time)
 
 
 def _unfinished(path: Path) -> ResumeState:
