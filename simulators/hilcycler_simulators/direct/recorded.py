@@ -86,14 +86,22 @@ class Recorded:
 
     def put_point(self, time: Second, columns: Columns) -> None:
         """Record one point of a spectrum."""
-        frequency, real, imaginary = (columns[name] for name in ("f", "r", "z"))
-        values = np.array([time, *(float(each.values[0]) for each in (frequency, real, imaginary))])
-        self.last_time, *point = quantise(values).tolist()
-        _, of_current, of_voltage = ((each.status, each.ranges) for each in (frequency, real, imaginary))
-        status = [int(each[0]) for each, _ in (of_current, of_voltage) if each is not None]
-        ranges = [0 if each is None else int(each[0]) for _, each in (of_current, of_voltage)]
+        found = [columns[name] for name in ("f", "r", "z")]
+        values = quantise(np.array([time, *(float(each.values[0]) for each in found)])).tolist()
+        self.last_time = values[0]
+        status, ranges = ([0 if each is None else int(each[0]) for each in these] for these in (
+            [each.status for each in found[1:]], [each.ranges for each in found[1:]]
+        ))  # fmt: skip
         self.measured.append(
-            Impedance(self.last_time, *point, *ranges, status=int(np.bitwise_or.reduce(status or [0])))
+            Impedance(
+                step_time=values[0],
+                frequency=values[1],
+                real=values[2],
+                imaginary=values[3],
+                current_range=ranges[0],
+                voltage_range=ranges[1],
+                status=status[0] | status[1],
+            )
         )
 
     def deliver(self) -> None:
