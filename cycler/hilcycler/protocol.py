@@ -198,7 +198,7 @@ class Extensions:
 def walk(protocol: Protocol, extensions: Extensions | None = None) -> Plan:
     """The steps of `protocol`: in order, following repeats and named exits, or as its `deciding` decides."""
     if protocol.deciding is not None:
-        return _decided(protocol.deciding.plan(steps_of(protocol.body)))
+        return _decided(protocol.deciding, steps_of(protocol.body))
     return _Walk(protocol, extensions or Extensions()).run()
 
 
@@ -227,10 +227,18 @@ def resume(
     return plan, planned
 
 
-def _decided(plan: Plan) -> Plan:
-    """`plan`, but an end that stops the run stops it, whatever the plan would do."""
+def _decided(deciding: Deciding, steps: Sequence[Step]) -> Plan:
+    """What `deciding` asks for, which must be among `steps`; an end that stops the run stops it in any case.
+
+    RequestError for a step that was not written down, and so was checked by nobody.
+    """
+    plan = deciding.plan(steps)
     planned = next(plan, None)
     while planned is not None:
+        if planned.step not in steps[planned.index - 1 : planned.index]:
+            raise RequestError(
+                f"{deciding.name} asks for a step {planned.index} that its protocol does not hold"
+            )
         result = yield planned
         if result.end is not None and ends_of(planned.step)[result.end].then == STOP:
             plan.close()

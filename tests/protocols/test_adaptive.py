@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from hilcycler.errors import RequestError
 from hilcycler.journal import open_run
 from hilcycler.language import loads, written_out
 from hilcycler.preflight import preflight, rehearse
-from hilcycler.protocol import Envelope, Plan, Planned, Protocol, resume, walk
+from hilcycler.protocol import Deciding, Envelope, Plan, Planned, Protocol, resume, walk
 from hilcycler.records import Outcome, StepEnded, StepStarted
-from hilcycler.steps import SpectrumPoint, StepResult
+from hilcycler.steps import ConstantCurrent, End, SpectrumPoint, Step, StepResult, TimeReached
 from hilcycler_protocols.adaptive.steady_arc import distance
 
 HEAD = "cell: {working: Li, counter: Li, area: 1.131 cm2}\n"
@@ -151,6 +152,19 @@ def test_its_run_says_what_decided_and_any_restart_decides_the_same(text: str, t
         assert (following.index, following.cycle) == taken[cut]
         assert type(following.step) is type(started[cut].step)
     assert resume(lambda: walk(protocol), results, taken)[1] is None
+
+
+def test_a_step_that_was_not_written_down_is_refused() -> None:
+    protocol = bound(SHORTS)
+
+    def inventive(steps: Sequence[Step]) -> Plan:
+        yield Planned(steps[0], 1, 0)
+        yield Planned(ConstantCurrent(0.5, (End(TimeReached(60.0)),)), 2, 1)
+
+    plan = walk(replace(protocol, deciding=Deciding("inventive", "1", inventive)))
+    next(plan)
+    with pytest.raises(RequestError, match="inventive asks for a step 2 that its protocol does not hold"):
+        plan.send(ended(0.0))
 
 
 def test_a_plan_that_decides_otherwise_is_refused() -> None:
