@@ -1,4 +1,7 @@
-"""Every file of the library is read and rehearsed on the simulated cell of its paper.
+"""Every file of the library is read, rehearsed and run on the simulated cell of its paper.
+
+It is run whole: driver, bytes, simulated instrument, journal. What the preflight foretold of rows, points,
+duration and extremes is what came. Where the chamber is needed it is only rehearsed: there is none on a wire.
 
 One file a paper by default; all of them with HILCYCLER_LIBRARY=all. Shortened: each repeat runs twice,
 and what is inserted in some passes runs in both of them, so that every step as written runs; of the
@@ -13,14 +16,21 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from spine import make_twin
 
 from hilcycler import registry
 from hilcycler.cell import Cell
+from hilcycler.engine import Execution
+from hilcycler.journal import Settings, open_run
 from hilcycler.language import load
 from hilcycler.preflight import Severity, preflight
-from hilcycler.protocol import Group, Insert, Node, Repeat
-from hilcycler.records import Outcome
-from hilcycler.steps import CyclicVoltammetry
+from hilcycler.preflight.rehearsal import Rehearsed
+from hilcycler.protocol import Group, Insert, Node, Protocol, Repeat, steps_of
+from hilcycler.records import ImpedancePoint, Outcome, Record, StepStarted
+from hilcycler.service.foreground import perform
+from hilcycler.service.order import Order
+from hilcycler.steps import CyclicVoltammetry, OperatorPause, SetTemperature
+from hilcycler_simulators.virtual_time import run
 
 LIBRARY = Path(str(files("hilcycler_protocols"))) / "library"
 EVERYTHING = os.environ.get("HILCYCLER_LIBRARY") == "all"
@@ -63,16 +73,58 @@ def shortened(node: Node) -> Node:
             return node
 
 
+class Proceeding:
+    """The person who says at each pause that it may go on."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def put(self, record: Record) -> None:
+        if isinstance(record, StepStarted) and isinstance(record.step, OperatorPause):
+            self._execution.proceed("somebody")
+
+    async def commit(self) -> None:
+        pass
+
+
+def compare(foretold: Rehearsed, protocol: Protocol, cell: Cell, name: str, folder: Path) -> None:
+    twin = make_twin(MODEL, name)
+    order = Order(
+        protocol,
+        "",
+        cell,
+        registry.driver("emstat"),
+        twin.connect,
+        "one",
+        folder,
+        simulated=True,
+        check_cell=False,
+    )
+    performed = run(perform(order, Proceeding, Settings(inline=True)))
+    assert performed.ended.outcome is Outcome.COMPLETED
+    executed = open_run(performed.path)
+    points = sum(isinstance(event, ImpedancePoint) for event in executed.events())
+    assert (executed.rows, points) == (foretold.rows, foretold.points)
+    assert performed.ended.stamp.monotonic == foretold.duration
+    columns = executed.columns(("voltage", "current"))
+    for quantity, span in (("voltage", foretold.voltage), ("current", foretold.current)):
+        if executed.rows:
+            assert (columns[quantity].min(), columns[quantity].max()) == (span.lowest, span.highest)
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_it_runs_on_its_cell(path: Path) -> None:
+def test_it_runs_on_its_cell(path: Path, tmp_path: Path) -> None:
     document = load(path)
     protocol, cell = document.bind(), document.cell
     assert cell is not None
     short = replace(protocol, body=tuple(map(shortened, protocol.body)))
-    report = preflight(short, cell, MODEL, profile(cell, path.parent.name))
+    name = profile(cell, path.parent.name)
+    report = preflight(short, cell, MODEL, name)
     errors = [each for each in report.findings if each.severity is Severity.ERROR]
     assert errors == []
     assert report.rehearsed is not None
     assert report.rehearsed.outcome is Outcome.COMPLETED
     assert report.rehearsed.rows + report.rehearsed.points > 0
+    if not any(isinstance(step, SetTemperature) for step in steps_of(short.body)):
+        compare(report.rehearsed, short, cell, name, tmp_path)
