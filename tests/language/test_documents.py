@@ -161,14 +161,14 @@ def test_a_steps_record_replaces_the_files_key_by_key() -> None:
 @pytest.mark.parametrize(
     ("file", "step", "expected"),
     [
-        ("{every: 10 s}", "{points per decade: 50}", Sampling(1.0, None, points_per_decade=50)),
+        ("{every: 10 s}", "{points per decade: 50}", Sampling(1.0, 60.0, points_per_decade=50)),
         (
             "{every: 10 s}",
-            "{points per decade: 50, every: 1 min, decide every: 10 ms}",
-            Sampling(0.01, 60.0, points_per_decade=50),
+            "{points per decade: 50, every: 1 h, decide every: 10 ms}",
+            Sampling(0.01, 3600.0, points_per_decade=50),
         ),
         ("{points per decade: 20, every: 1 min}", "{every: 5 s}", Sampling(1.0, 5.0, points_per_decade=20)),
-        ("{points per decade: 20}", "{decide every: 2 s}", Sampling(2.0, None, points_per_decade=20)),
+        ("{points per decade: 20}", "{decide every: 2 s}", Sampling(2.0, 60.0, points_per_decade=20)),
     ],
 )
 def test_points_by_the_decade_of_time(file: str, step: str, expected: Sampling) -> None:

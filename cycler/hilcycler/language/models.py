@@ -147,7 +147,7 @@ class Record(Strict):
     current_change: Current | None = Field(None, description="and whenever the current has moved this far")
     points_per_decade: TimeDensity | None = Field(
         None,
-        description="so many to each decade of the step's time, such as 50; `every` beside it is the longest interval",
+        description="so many to each decade of the step's time, such as 50; `every` beside it is the longest interval (1 min)",
     )
     decide_every: Duration | None = Field(
         None, description="the instrument's own period, at which end conditions and limits are judged"

@@ -30,6 +30,8 @@ from hilcycler.steps import (
 )
 
 _FINEST = 1e-6
+_LONGEST = 60.0
+"""Between two samples that are spread by decades, unless the file says otherwise: silence must mean trouble."""
 _NEEDS = {
     "area": "area of the cell, such as 'area: 1.131 cm2'",
     "active mass": "active mass of the working electrode, such as 'active mass: 12.3 mg'",
@@ -98,14 +100,15 @@ class Resolver:
         if by_decade is not None and by_decade is record:
             every = record.every
         moved, current = first("voltage_change"), first("current_change")
-        period = every.si if every else None if by_decade else plain.every
-        if decide is not None and period is not None and decide.si > period:
+        period = every.si if every else _LONGEST if by_decade else plain.every
+        assert period is not None
+        if decide is not None and decide.si > period:
             self.fault(decide.where, f"'{decide}' is longer than the recording period; expected at most that")
         for written in (every, decide):
             if written is not None and written.si < _FINEST:
                 self.fault(written.where, f"'{written}' is too short; expected at least 1 us")
         return Sampling(
-            decide=decide.si if decide else min(plain.decide, period or plain.decide),
+            decide=decide.si if decide else min(plain.decide, period),
             every=period,
             voltage_change=moved.si if moved else None,
             current_change=self.ampere(current) if current else None,
