@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from typer.testing import CliRunner
 from hilcycler.cli import app
 from hilcycler.cli import protocols as _commands  # noqa: F401  (adds its commands)
 from hilcycler.language import FileError, loads
-from hilcycler.preflight import Severity, preflight, unreadable
+from hilcycler.preflight import Severity, preflight, report, unreadable
+
+ROOT = Path(__file__).parents[2]
 
 LI = "cell: {working: Li, counter: Li, area: 1.131 cm2}\n"
 LFP = "cell: {working: LiFePO4, counter: Li, area: 1.131 cm2, nominal capacity: 2 mAh}\n"
@@ -129,11 +132,11 @@ GOOD = "protocol: good\n" + LI + SAFE + PLATE
 
 def test_a_right_one_has_nothing_against_it() -> None:
     document = loads(GOOD)
-    report = preflight(document.bind(), document.cell, "twin", "li-li/bn-pp")
-    assert report.findings == ()
-    assert report.rehearsed is not None
-    assert report.rehearsed.charged == 0.0
-    assert report.rehearsed.discharged == pytest.approx(0.1131 * 3.6, rel=1e-3)
+    told = preflight(document.bind(), document.cell, "twin", "li-li/bn-pp")
+    assert told.findings == ()
+    assert told.rehearsed is not None
+    assert told.rehearsed.charged == 0.0
+    assert told.rehearsed.discharged == pytest.approx(0.1131 * 3.6, rel=1e-3)
 
 
 def test_a_warning_is_accepted_by_its_code(tmp_path: Path) -> None:
@@ -155,3 +158,12 @@ def test_an_error_cannot_be_accepted(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["check", str(path), "--on", "twin", "--accept", "current-above-range"])
     assert done.exit_code == 2
     assert "[current-above-range]" in done.stdout
+
+
+def test_every_code_is_explained() -> None:
+    source = "".join(each.read_text("utf-8") for each in (ROOT / "cycler/hilcycler/preflight").glob("*.py"))
+    codes = {"unreadable", *re.findall(r'(?:error|warning|note)\(\s*"([a-zA-Z0-9-]+)"', source)}
+    codes |= {code for _, code in report._UNREADABLE}
+    explained = set(re.findall(r"`([a-zA-Z0-9-]+)`", (ROOT / "docs/protocols.md").read_text("utf-8")))
+    assert len(codes) >= 35
+    assert codes <= explained
