@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from hilcycler import registry
 from hilcycler.cell import Cell, Electrode
 from hilcycler.cli import app, runs
 from hilcycler.engine.entry import Shown, refuse_unless_it_fits, refuse_unless_within
-from hilcycler.errors import RequestError
+from hilcycler.errors import LinkError, RequestError
 from hilcycler.journal import Settings, open_run
 from hilcycler.protocol import Envelope
 from hilcycler.records import Note, OperatorAction, Outcome
 from hilcycler.service.foreground import Order, Performed, perform
+from hilcycler.steps import End, Rest, Sampling, TimeReached
 from hilcycler_drivers.keithley.wire.models import MODELS
 from hilcycler_simulators.cells import catalogue
 from hilcycler_simulators.cells.terminals import Course, SimulatedCell
@@ -164,6 +166,35 @@ def test_a_cell_that_must_leave_the_instruments_window_is_refused_unseen(model: 
         return
     with pytest.raises(RequestError, match=r"about 3\.8 V.*measures -3 V to 3 V"):
         run(main())
+
+
+def test_what_a_killed_process_left_running_is_waited_for(tmp_path: Path) -> None:
+    """Killed while it looked at the cell: there is no file yet, and the instrument is busy with the rest."""
+
+    async def main() -> None:
+        twin = EmStatTwin(catalogue.make("li-li/bn-pp", 1), pace=1.0)
+        wanted = replace(
+            order(twin, twin.connect, tmp_path, "protocol: one\nsteps:\n  - rest: {for: 1 s}\n"),
+            check_cell=True,
+        )
+        looking = asyncio.create_task(_left_looking(twin))
+        await asyncio.sleep(3.0)
+        looking.cancel()
+        with pytest.raises(LinkError, match="no run of ours"):
+            await perform(wanted, settings=Settings(inline=True))
+        await asyncio.sleep(30.0)
+        performed = await perform(wanted, settings=Settings(inline=True))
+        assert performed.ended.outcome is Outcome.COMPLETED
+
+    run(main())
+
+
+async def _left_looking(twin: EmStatTwin) -> None:
+    """A process that is killed switches nothing off."""
+    async with registry.driver("emstat").open(twin.connect) as channel:
+        await channel.start(Rest((End(TimeReached(10.0)),), Sampling(0.5, 0.5)), LIMITS)
+        async for _ in channel.records():
+            pass
 
 
 def test_from_the_command_line_the_cell_is_looked_at_unless_somebody_says_not_to(
