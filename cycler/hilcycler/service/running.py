@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from hilcycler.channel import Channel
-from hilcycler.clock import Clock, HostClock, TwinClock
+from hilcycler.clock import Clock, HostClock, Stamp, TwinClock
 from hilcycler.engine import (
     CutOff,
     Doing,
@@ -196,18 +196,8 @@ async def taken_up(
         extensions = Extensions(asked.extensions)
         plan, first = resume(lambda: walk(order.protocol, extensions), state.results, state.taken)
         position = stands(state, asked, clock)
-        opening = [*cleared.events(clock.stamp(position.test_time))]
-        if position.parked is None and park:
-            action = OperatorAction(SERVICE, "pause", park, clock.stamp(position.test_time))
-            if channel.capabilities.host_death.holds_for_ever:
-                position.park = action
-            else:
-                position.park_unless_adopted = action
-        elif position.parked is not None and (unpark or (position.parked.actor == SERVICE and not park)):
-            position.parked, position.look_again = None, True
-            opening.append(
-                OperatorAction(SERVICE, "resume", "the service is back", clock.stamp(position.test_time))
-            )
+        now = clock.stamp(position.test_time)
+        opening = (*cleared.events(now), *_parked_or_not(position, channel, now, park, unpark=unpark))
         journal = Journal.reopen(path, terms.settings)
         flight.keep(path.parent, header.run, order.driver.name)
         sink = Fanout(journal)
@@ -221,7 +211,7 @@ async def taken_up(
             header=header,
             position=position,
             first=first,
-            opening=tuple(opening),
+            opening=opening,
             extensions=extensions,
             after_pause=after_a_pause(order.protocol.body),
             started_within=asked.envelope(
@@ -231,6 +221,22 @@ async def taken_up(
         seen = cut_off or position.finished
         last = None if seen is None else seen.started
         yield Ready(order, header, execution, journal, sink, last, position.test_time)
+
+
+def _parked_or_not(
+    position: Position, channel: Channel, now: Stamp, park: str, *, unpark: bool
+) -> tuple[OperatorAction, ...]:
+    """Whether the run waits for a person before it goes on; what is to be said of that in its file."""
+    if position.parked is None and park:
+        action = OperatorAction(SERVICE, "pause", park, now)
+        if channel.capabilities.host_death.holds_for_ever:
+            position.park = action
+        else:
+            position.park_unless_adopted = action
+    elif position.parked is not None and (unpark or (position.parked.actor == SERVICE and not park)):
+        position.parked, position.look_again = None, True
+        return (OperatorAction(SERVICE, "resume", "the service is back", now),)
+    return ()
 
 
 def _unfinished(path: Path) -> ResumeState:
