@@ -139,6 +139,19 @@ def test_safe_all_parks_everything_and_holds_the_queues(service: Hosted, client:
     service.until(lambda: client.channel("c2").state == "running")
 
 
+def test_what_was_made_safe_stays_so_over_a_restart(tmp_path: Path) -> None:
+    bench = simulated_bench(tmp_path)
+    with Hosted(bench) as service, Client(tmp_path / "data", acting=True) as client:
+        service.until(lambda: client.status().reconciled)
+        client.safe_all("ada", "smoke")
+    with Hosted(bench) as service, Client(tmp_path / "data", acting=True) as client:
+        service.until(lambda: client.channel("c1").state == "held")
+        client.ask("c1", Verb.START, Command(key=new_key(), request=cycles()))
+        assert len(client.channel("c1").queue) == 1
+        client.ask("c1", Verb.RESUME, command_for(client.channel("c1")))
+        service.until(lambda: client.channel("c1").state == "running")
+
+
 def test_a_stream_is_taken_up_where_it_broke_off(service: Hosted, client: Client) -> None:
     seen = begin(service, client)
     numbers: list[int] = []

@@ -37,11 +37,15 @@ class Answered:
 
 
 class Books:
-    """The bench's chain, read once and followed. Every write is on disk when its call returns."""
+    """The bench's chain, read once and followed. Every write is on disk when its call returns.
+
+    `held`: channels on which nothing begins until somebody says so: they were made safe, or a run failed.
+    """
 
     def __init__(self, folder: Path, *, inline: bool = False) -> None:
         self.state = BenchState(folder)
         self.latched: dict[str, Latched] = {}
+        self.held: set[str] = set()
         self.queues: dict[str, deque[Queued]] = {}
         self.answered: OrderedDict[str, Answered] = OrderedDict()
         self.next = 0
@@ -100,7 +104,13 @@ class Books:
             case Asked():
                 said = Answered(entry.channel, entry.verb, entry.done, entry.answer, entry.run)
                 self._remember(entry.key, said)
+                if entry.done and entry.verb == "safe":
+                    self.held.add(entry.channel)
+                elif entry.done and entry.verb == "resume":
+                    self.held.discard(entry.channel)
             case Over():
+                if entry.outcome == "failed":  # somebody looks before the next run begins
+                    self.held.add(entry.channel)
                 waiting = self.queue(entry.channel)
                 for each in [each for each in waiting if each.run == entry.run]:
                     waiting.remove(each)

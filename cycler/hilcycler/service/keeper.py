@@ -75,7 +75,7 @@ class Keeper:
         self.failure = ""
         self.now = Now()
         self.ready: Ready | None = None
-        self.held = False
+        self._held = False
         self.reconciled = asyncio.Event()
         self.changed: asyncio.Event = asyncio.Event()
         self._bench, self._books, self._policies = bench, books, policies
@@ -116,9 +116,16 @@ class Keeper:
         """What is in its queue, without the run that is going on."""
         return [each for each in self._books.queue(self.name) if each.run != self.run]
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing begins from the queue until somebody says so."""
+        return self._held or self.name in self._books.held
+
     def hold(self, *, held: bool) -> None:
         """Begin nothing from the queue, or do so again."""
-        self.held = held
+        self._held = held
+        if not held:
+            self._books.held.discard(self.name)
         self.wake()
 
     async def make_safe(self, by: By) -> OffState:
@@ -230,7 +237,7 @@ class Keeper:
         self._fail(self.condition, str(error))
         await self._books.append(Refused(self.name, type(error).__name__, str(error), wall_clock()))
         if may_be_on and not isinstance(error, WrongInstrument):  # nothing is said to a stranger
-            self.held = True
+            self._held = True
             with suppress(RequestError):
                 await self._reaching(self._switch_off_a_stranger)
         await self._books.over(self.name, queued.run, "failed" if may_be_on else "refused", str(error))
@@ -266,7 +273,7 @@ class Keeper:
         ready.execution.listener = self._heard
         self.ready, self.failure = ready, ""
         self._be(Condition.BUSY)
-        if self.held:  # made safe while it was being opened
+        if self._held:  # made safe while it was being opened
             ready.execution.pause(By(SERVICE, "made safe before it began"))
         try:
             async with ready.journal:
