@@ -31,6 +31,8 @@ def main() -> None:
     from hilcycler.cli import (  # noqa: F401  (they add their commands)
         bench,
         bench_file,
+        catalogue,
+        cell_records,
         evaluation,
         exchange,
         exports,

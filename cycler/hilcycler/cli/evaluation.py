@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from hilcycler import registry
+from hilcycler.cell_book import open_corrected
 from hilcycler.cli import app
 from hilcycler.cli.files import DATA, JSON, run_path
 from hilcycler.cli.output import inert, print_json, say, table
 from hilcycler.errors import RequestError
 from hilcycler.evaluation import Evaluation, evaluate, in_columns, refusals
-from hilcycler.journal import open_run
 
 
 @app.command("evaluate")
@@ -132,7 +132,7 @@ def _recorded(run: str, columns: Sequence[str], cell: Path | None, data: Path | 
         return read(path, dict(_mapping(each) for each in columns), cell)
     if columns or cell is not None:
         raise RequestError("--column and --cell belong to data of another cycler; a run file knows both")
-    return open_run(run_path(run, data))
+    return open_corrected(run_path(run, data))
 
 
 def _mapping(text: str) -> tuple[str, str]:

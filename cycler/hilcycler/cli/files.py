@@ -39,10 +39,11 @@ def run_path(run: str, data: Path | None) -> Path:
 @app.command()
 def runs(data: DATA = None, as_json: JSON = False) -> None:
     """List the runs in the data folder, oldest first."""
-    from hilcycler.journal import list_runs
+    from hilcycler.catalogue import Catalogue
 
     folder = data_folder(data)
-    table([_listed(each) for each in list_runs(folder)], as_json=as_json, empty=f"no runs in {folder}")
+    known = Catalogue(folder).runs()
+    table([_listed(each.summary) for each in known], as_json=as_json, empty=f"no runs in {folder}")
 
 
 @app.command()

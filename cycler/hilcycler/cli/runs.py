@@ -15,6 +15,7 @@ import typer
 from hilcycler import registry
 from hilcycler.bench_state import BenchState
 from hilcycler.cell import Cell
+from hilcycler.cell_book import described as cell_meant
 from hilcycler.cli import app
 from hilcycler.cli.files import DATA, JSON, drawn, run_path
 from hilcycler.cli.output import inert, print_json, say
@@ -178,7 +179,8 @@ def run_protocol(
     ] = None,
     driver: Annotated[str, typer.Option(help="Driver family.")] = "emstat",
     cell: Annotated[
-        Path | None, typer.Option(help="File that describes the cell; default: the protocol's own.")
+        Path | None,
+        typer.Option(help="A cell's name (`cycler cell list`), or a file; default: the protocol's own."),
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Name of the channel; default: the port.")] = None,
     accept: ACCEPT = None,
@@ -213,7 +215,7 @@ def run_protocol(
             evaluations=document.evaluations,
         )
         return
-    described = load_cell(cell) if cell is not None else document.cell
+    described = document.cell if cell is None else cell_meant(cell, data_folder(data))
     if described is None:
         raise RequestError(f"{protocol} describes no cell; add `cell:` to it or give --cell FILE")
     bound = document.bind(described)

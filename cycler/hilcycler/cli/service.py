@@ -109,7 +109,9 @@ def _row(channel: ChannelStatus) -> dict[str, Any]:
 def start(
     channel: CHANNEL,
     protocol: Annotated[Path, typer.Argument(help="Protocol file (YAML).")],
-    cell: Annotated[Path | None, typer.Option(help="File that describes the cell.")] = None,
+    cell: Annotated[
+        Path | None, typer.Option(help="A cell's name (`cycler cell list`), or a file that describes it.")
+    ] = None,
     accept: Annotated[
         list[str] | None, typer.Option(help=f"A danger you agree to: {HOLDS_FOR_EVER}.")
     ] = None,
@@ -123,18 +125,20 @@ def start(
     as_json: JSON = False,
 ) -> None:
     """Put a run into the queue of a channel; it begins when the channel is free."""
+    from hilcycler.cell_book import described
     from hilcycler.control.client import new_key
-    from hilcycler.language import load, load_cell
+    from hilcycler.language import load
     from hilcycler.service.desk import Command, Verb
     from hilcycler.service.request import RunRequest, plain
 
-    request = RunRequest(
-        protocol=load(protocol).text,
-        cell=None if cell is None else plain(load_cell(cell)),
-        accept=frozenset(accept or ()),
-        check_cell=check_cell,
-    )
+    text = load(protocol).text
     with _client(bench, data, acting=True) as client:
+        request = RunRequest(
+            protocol=text,
+            cell=None if cell is None else plain(described(cell, Path(client.status().data))),
+            accept=frozenset(accept or ()),
+            check_cell=check_cell,
+        )
         command = Command(actor=actor or _me(), reason=reason, key=new_key(), request=request)
         answer = client.ask(channel, Verb.START, command)
         _tell([answer], as_json=as_json)

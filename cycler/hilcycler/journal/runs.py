@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilcycler.errors import JournalError, RequestError
 from hilcycler.journal.names import run_of
-from hilcycler.journal.reading import State, open_run
+from hilcycler.journal.reading import Run, State, open_run
 from hilcycler.quantities import Second
 from hilcycler.records import Outcome
 
@@ -56,15 +56,18 @@ def find_run(folder: Path, which: str) -> Path:
 
 def summary(path: Path, fallback: Path | None = None) -> RunSummary:
     """One line about the run in the file at `path`; never raises for what the file holds."""
-    name = run_of(path) or path.name
     try:
-        found = open_run(path, fallback)
-        header = found.header
+        return summary_of(open_run(path, fallback))
     except JournalError as error:
-        return RunSummary(name, path, problem=str(error))
+        return RunSummary(run_of(path) or path.name, path, problem=str(error))
+
+
+def summary_of(found: Run) -> RunSummary:
+    """One line about a run that is open. JournalError if it has no header."""
+    header = found.header
     return RunSummary(
-        run=name,
-        path=path,
+        run=run_of(found.path) or found.path.name,
+        path=found.path,
         state=found.state,
         protocol=header.protocol_name,
         cell=header.cell.name,
