@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from service_bench import Hosted, bench_file, simulated_bench, simulators
 from hilcycler.bench_state import BenchState, Refused
 from hilcycler.control.client import Client, command_for, new_key
 from hilcycler.errors import RequestError
-from hilcycler.journal import open_run
-from hilcycler.records import Gap, OperatorAction, StepStarted
+from hilcycler.journal import Run, open_run
+from hilcycler.records import Event, Gap, OperatorAction, Resumed, StepStarted
 from hilcycler.service.desk import Command, Verb
 from hilcycler.service.exclusive import alone, instrument_lock
 from hilcycler.service.request import RunRequest
@@ -115,3 +116,33 @@ def test_a_service_has_its_folder_and_its_instruments_for_itself(tmp_path: Path)
         pass
     with alone("tcp://127.0.0.1:1", tmp_path / "data"):
         pass
+
+
+def test_a_service_may_leave_steps_to_instruments_that_end_them(tmp_path: Path) -> None:
+    """The EmStat goes on with its script and is adopted; the SMU, which would hold for ever, is off."""
+    with simulators([("emstat4-hr", "tcp"), ("keithley-2450", "tcp")], tmp_path / "log") as addresses:
+        bench = bench_file(tmp_path, {"c0": ("emstat", addresses[0]), "c1": ("keithley", addresses[1])})
+        with Hosted(bench, leave=True) as service, Client(tmp_path / "data", acting=True) as client:
+            service.until(lambda: client.status().reconciled)
+            start(client, "c0")
+            start(client, "c1")
+            service.until(lambda: all(each.rows > 5 for each in client.status().channels))
+            assert service.terminate() == 0
+        on = json.loads((tmp_path / "log").read_text().splitlines()[-1])[1]
+        assert [each[0] for each in on] == [True, False]
+        with Hosted(bench) as service, Client(tmp_path / "data", acting=True) as client:
+            service.until(lambda: all(each.state == "running" for each in client.status().channels))
+            left, parked = (
+                open_run(tmp_path / "data" / f"{client.channel(name).run}.run.sqlite")
+                for name in ("c0", "c1")
+            )
+            service.until(lambda: any(isinstance(each, Resumed) for each in _fresh(left)))
+            service.until(lambda: any(getattr(each, "verb", "") == "resume" for each in _fresh(parked)))
+        assert [each.adopted for each in _fresh(left) if isinstance(each, Resumed)] == [True]
+        verbs = [each.verb for each in _fresh(parked) if isinstance(each, OperatorAction)]
+        assert verbs[-2:] == ["parked", "resume"]
+
+
+def _fresh(run: Run) -> list[Event]:
+    run.refresh()
+    return run.events()

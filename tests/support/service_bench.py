@@ -60,9 +60,9 @@ class Promises:
         await asyncio.sleep(0)
 
 
-def serve(bench: str, tell: Connection) -> None:
+def serve(bench: str, tell: Connection, leave: bool = False) -> None:
     """A whole service, until it is killed; tells what it promised, and when it is open."""
-    policies = Policies(watch=lambda ready: Promises(tell, ready))
+    policies = Policies(leave=leave, watch=lambda ready: Promises(tell, ready))
 
     def ready(_: object) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _say_where)
@@ -162,8 +162,8 @@ def bench_file(folder: Path, addresses: dict[str, tuple[str, str]], **channel: s
 class Hosted:
     """A service in a process of its own."""
 
-    def __init__(self, bench: Path) -> None:
-        self._bench = bench
+    def __init__(self, bench: Path, *, leave: bool = False) -> None:
+        self._bench, self._leave = bench, leave
         self._process: BaseProcess | None = None
         self._here: Connection | None = None
         self.promised: dict[str, tuple[int, int]] = {}
@@ -171,7 +171,7 @@ class Hosted:
 
     def __enter__(self) -> Self:
         self._here, there = CONTEXT.Pipe(duplex=False)
-        self._process = CONTEXT.Process(target=serve, args=(str(self._bench), there))
+        self._process = CONTEXT.Process(target=serve, args=(str(self._bench), there, self._leave))
         self._process.start()
         there.close()
         assert self._here.recv() == "open"
