@@ -321,22 +321,22 @@ async def _rate(seconds: float) -> list[dict[str, Any]]:
             "promised": "p99 2 ms, 0 lost",
             "fastest s": round(best, 4),
             "a sample each ms is": refused,
-            "method": "question sent, against its place on the grid; one link through pyvisa-py to a socket",
+            "method": "question written, against its place on the grid; one link through pyvisa-py to a socket",
         }
     ]
 
 
 class _Noted(_Through):
-    """A link that notes when a reading was asked for."""
+    """A link that notes when the question for a reading had been written."""
 
     def __init__(self, link: Link, asked: list[float]) -> None:
         super().__init__(link)
         self._asked = asked
 
     async def send(self, data: bytes) -> None:
+        await self._link.send(data)
         if data.startswith(b":READ"):
             self._asked.append(loop_time())
-        await self._link.send(data)
 
 
 # --- load -----------------------------------------------------------------------------------
