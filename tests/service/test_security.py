@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import random
@@ -27,7 +28,8 @@ from hilcycler.errors import CyclerError, JournalError, RequestError
 from hilcycler.service.desk import Command, Verb
 from hilcycler.service.request import RunRequest
 
-UNIT = Path(__file__).parents[2] / "deploy" / "hilcycler.service"
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "deploy" / "hilcycler.service"
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +159,53 @@ def test_s13_json_is_read_strictly(service: Hosted, place: Path, body: bytes) ->
 def test_s13_yaml_is_read_strictly(service: Hosted, place: Path, text: str) -> None:
     with Client(place / "data", acting=True) as client, pytest.raises(RequestError):
         client.ask("c1", Verb.START, Command(key=new_key(), request=RunRequest(protocol=text)))
+
+
+SOURCES = [
+    path for root in ("cycler", "drivers", "protocols", "simulators") for path in (ROOT / root).rglob("*.py")
+]
+
+
+def _named(tree: ast.AST) -> set[str]:
+    """Every module that is imported, and every function that is called by its dotted name."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            case ast.ImportFrom(module=str(module), level=0):
+                names.add(module.split(".")[0])
+            case ast.Call(func=ast.Name() | ast.Attribute() as called):
+                names.add(ast.unparse(called))
+                names |= {f"{each.arg}=True" for each in node.keywords if ast.unparse(each.value) == "True"}
+            case _:
+                pass
+    return names
+
+
+def test_s14_nothing_that_is_read_can_become_code() -> None:
+    """Nor does a shell see it. tests/house/test_source_rules.py shows that such rules catch their offences."""
+    forbidden = {
+        "pickle",
+        "marshal",
+        "shelve",
+        "eval",
+        "exec",
+        "os.system",
+        "os.popen",
+        "yaml.load",
+        "shell=True",
+    }
+    assert len(SOURCES) > 100
+    offences = {path.name: _named(ast.parse(path.read_text("utf-8"))) & forbidden for path in SOURCES}
+    assert {name: found for name, found in offences.items() if found} == {}
+
+
+def test_s15_no_archive_is_ever_unpacked() -> None:
+    """So there is nothing for a crafted one to escape from, or to blow up in."""
+    archives = {"zipfile", "tarfile", "gzip", "bz2", "lzma", "zlib.decompress", "shutil.unpack_archive"}
+    offences = {path.name: _named(ast.parse(path.read_text("utf-8"))) & archives for path in SOURCES}
+    assert {name: found for name, found in offences.items() if found} == {}
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "a\\u0000b", "x" * 300, "CON", "\\u202eabc", "a\\nb"])
