@@ -44,6 +44,7 @@ def main() -> None:
         simulate,
         service,
         telemetry,
+        tui,
     )
 
     try:

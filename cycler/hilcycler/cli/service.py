@@ -78,7 +78,7 @@ def serve(
 @app.command()
 def status(bench: BENCH = None, data: DATA = None, as_json: JSON = False) -> None:
     """Say what every channel of a running service is at."""
-    with _client(bench, data) as client:
+    with client_of(bench, data) as client:
         found = client.status()
     if as_json:
         print_json(found.model_dump())
@@ -132,7 +132,7 @@ def start(
     from hilcycler.service.request import RunRequest, plain
 
     text = load(protocol).text
-    with _client(bench, data, acting=True) as client:
+    with client_of(bench, data, acting=True) as client:
         request = RunRequest(
             protocol=text,
             cell=None if cell is None else plain(described(cell, Path(client.status().data))),
@@ -261,7 +261,7 @@ def safe(
     if channel is not None:
         ask(channel, "safe", bench, data, as_json=as_json, actor=actor, reason=reason)
         return
-    with _client(bench, data, acting=True) as client:
+    with client_of(bench, data, acting=True) as client:
         answers = client.safe_all(actor or _me(), reason)
     _tell(answers, as_json=as_json)
     if not all(each.done for each in answers):
@@ -282,7 +282,7 @@ def ask(
     from hilcycler.service.desk import Verb
 
     asked["actor"] = asked.get("actor") or _me()
-    with _client(bench, data, acting=True) as client:
+    with client_of(bench, data, acting=True) as client:
         seen = client.channel(channel)
         if verb == Verb.SKIP:
             asked["step"] = seen.step
@@ -297,7 +297,7 @@ def _tell(answers: list[Answer], *, as_json: bool) -> None:
         say(inert(f"{each.channel}: {each.answer}" + (f" (run {each.run})" if each.run else "")))
 
 
-def _client(bench: Path | None, data: Path | None, *, acting: bool = False) -> Client:
+def client_of(bench: Path | None, data: Path | None, *, acting: bool = False) -> Client:
     from hilcycler.bench_file import bench_path, read_bench
     from hilcycler.control.client import Client
 
