@@ -116,8 +116,12 @@ def start_all(client: Client) -> None:
 
 
 def asked_meanwhile(client: Client, chance: random.Random) -> None:
-    """Somebody pauses one channel and lets another go on, now and then; being late is no fault."""
-    for each in chance.sample(client.status().channels, 2):
+    """Somebody pauses a channel or lets it go on, now and then; being late is no fault.
+
+    Two of the eight: after a pause a minute of open circuit comes first, and no life here is that long.
+    """
+    asked_for = [each for each in client.status().channels if each.channel in {"c1", "c5"}]
+    for each in chance.sample(asked_for, 1):
         verb = {"running": Verb.PAUSE, "parked": Verb.RESUME}.get(each.state)
         if verb is not None:
             with suppress(RequestError):
