@@ -173,28 +173,9 @@ def test_the_service_is_asked_where_the_run_is_the_services(
         with cycler("publish", "--data", data, *whose, *reach, "--no-results", log=log):
             until("told", lambda: "/c1/meta'" in broker.log)
             for verb, state in (("pause", "parked"), ("stop", "")):
-                asked = subprocess.run(
-                    [
-                        *map(
-                            str,
-                            (
-                                *CYCLER,
-                                "ask",
-                                verb,
-                                run,
-                                *whose,
-                                *reach,
-                                "--actor",
-                                "eve",
-                                "--reason",
-                                "smoke",
-                            ),
-                        )
-                    ],
-                    check=False,
-                    capture_output=True,
-                    text=True,
-                )
+                who = ("--actor", "eve", "--reason", "smoke")
+                command = [*map(str, (*CYCLER, "ask", verb, run, *whose, *reach, *who))]
+                asked = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90)
                 assert asked.returncode == 0, asked.stdout + asked.stderr
                 assert asked.stdout.startswith("done: ")
                 seen = client.channel("c1")
@@ -202,7 +183,7 @@ def test_the_service_is_asked_where_the_run_is_the_services(
                 assert not state or seen.state == state
     actions = [event for event in open_run(find_run(data, run)).events() if isinstance(event, OperatorAction)]
     asked_for = [(each.verb, each.reason) for each in actions if each.actor.startswith("eve, by MQTT")]
-    assert asked_for == [("pause", "smoke"), ("stop", "smoke")]
+    assert asked_for == [("parked", "smoke"), ("stop", "smoke")]
     said = [json.loads(line) for line in (data / NAME).read_text().splitlines()]
     assert [(line["command"]["verb"], line["verdict"]) for line in said] == [
         ("pause", "done"),

@@ -19,6 +19,7 @@ from run_stories import RUN, story, tell
 from troubled_run import troubled
 
 from hilcycler.cli import main
+from hilcycler.ingest.live_run import LiveRun
 from hilcycler.telemetry.topics import Leaf
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -124,6 +125,39 @@ def test_by_default_the_only_subscription_is_to_the_watermarks(
     assert known[RUN] == {"rows": 0, "events": 0, "results": 0, "done": False}
 
 
+def test_the_bench_file_says_who_is_told_what(tmp_path: Path, broker: Mosquitto) -> None:
+    """`cycler publish` without a broker: name, site, data folder and all of [telemetry] are the bench's."""
+    data = tmp_path / "data"
+    data.mkdir()
+    tell(data, story(steps=1))
+    file = tmp_path / "bench.toml"
+    file.write_text(
+        f'name = "bench-2"\nsite = "north"\ndata = "{data}"\n'
+        '[channels.c1.simulated]\nmodel = "emstat4-hr"\ncell = "li-li/bn-pp"\n'
+        f'[telemetry]\nbroker = "{broker.url}"\nroot = "cells"\nacks = false\nresults = false\n'
+    )
+    with cycler("publish", "--bench-file", file, log=tmp_path / "log"):
+        until("published", lambda: "cells/v1/north/bench-2" in broker.log and "/data'" in broker.log)
+    assert SUBSCRIBE.findall(broker.log) == []
+
+
+def test_a_run_file_that_is_taken_away_stops_the_telling_of_no_other(
+    tmp_path: Path, runs: Path, broker: Mosquitto
+) -> None:
+    """Also where the publisher has to begin again: the broker is started anew."""
+    gone = tell(runs, story(steps=1))
+    log = tmp_path / "log"
+    with LiveRun(runs) as live, cycler(*told(runs, broker), "--no-results", log=log):
+        until("both are told", lambda: all(f"/{run}/data'" in broker.log for run in (RUN, live.run)))
+        gone.unlink()
+        broker.kill()
+        before = broker.log.count(f"/{live.run}/data'")
+        broker.start()
+        until("the other goes on", lambda: broker.log.count(f"/{live.run}/data'") > before + 2)
+    assert f"run {RUN} is not told until this changes" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
 def test_a_publisher_that_dies_is_reported_by_the_broker(
     tmp_path: Path, runs: Path, broker: Mosquitto
 ) -> None:
@@ -191,13 +225,14 @@ def test_a_refused_password_is_in_no_log_and_no_byte(
         ("mqtts://broker.lab", ["--password-file", "{open}"], "0644"),
         ("mqtt://localhost", ["--ca", "{open}"], "need mqtts"),
         ("mqtts://localhost", ["--ca", "{open}"], "certificates"),
+        (None, [], "--broker is missing"),
     ],
 )
 def test_what_is_unsafe_is_refused_before_anything_is_sent(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    url: str,
+    url: str | None,
     options: list[str],
     why: str,
 ) -> None:
@@ -205,7 +240,8 @@ def test_what_is_unsafe_is_refused_before_anything_is_sent(
         (tmp_path / name).write_text(SECRET)
         (tmp_path / name).chmod(mode)
     given = [each.format(password=tmp_path / "password", open=tmp_path / "open") for each in options]
-    command = ["publish", "--data", str(tmp_path), "--site", "s", "--bench", "b", "--broker", url, *given]
+    command = ["publish", "--data", str(tmp_path), "--site", "s", "--bench", "b", *given]
+    command += [] if url is None else ["--broker", url]
     monkeypatch.setattr(sys, "argv", ["cycler", *command])
     with pytest.raises(SystemExit) as ended:
         main()

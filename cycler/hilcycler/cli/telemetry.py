@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Coroutine
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hilcycler.bench_file import Telemetry, bench_path, read_bench
 from hilcycler.cli import app
 from hilcycler.cli.files import DATA, JSON, run_path
 from hilcycler.cli.output import inert, print_json, say, table
@@ -24,6 +26,9 @@ from hilcycler.telemetry.topics import Topics
 
 if TYPE_CHECKING:
     from hilcycler.telemetry.desk import Commands
+
+BEHIND = 10
+"""How far a publisher stands back (nice): whoever measures on this machine goes first."""
 
 BROKER = Annotated[str, typer.Option("--broker", help="mqtts://HOST[:PORT], or mqtt:// on this machine.")]
 USER = Annotated[str | None, typer.Option("--user", help="User name at the broker.")]
@@ -49,9 +54,18 @@ DATABASE_PASSWORD = Annotated[
 
 @app.command()
 def publish(
-    broker: BROKER,
-    site: Annotated[str, typer.Option(help="Name of the laboratory.")],
-    bench: Annotated[str, typer.Option(help="Name of this bench; each has its own.")],
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            "--broker", help="mqtts://HOST[:PORT]; without, all of this is read from the bench file."
+        ),
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="Name of the laboratory.")] = None,
+    bench: Annotated[str | None, typer.Option(help="Name of this bench; each has its own.")] = None,
+    bench_file: Annotated[
+        Path | None,
+        typer.Option(help="Bench file; default $HILCYCLER_BENCH, or bench.toml in the data folder."),
+    ] = None,
     data: DATA = None,
     user: USER = None,
     password_file: PASSWORD = None,
@@ -85,29 +99,52 @@ def publish(
     """Tell the lab, by MQTT, what the runs of this bench do. Reads the run files only; ends with Ctrl-C."""
     from hilcycler.telemetry.publisher import Publisher, Settings
 
-    folder = data_folder(data)
+    if broker is None:
+        if any(each is not None for each in (site, bench, data, user, password_file, ca, cert, key)):
+            raise RequestError(
+                "--broker is missing: the other options belong to it; the bench file has its own"
+            )
+        whose, told = _described(bench_file)
+    else:
+        if site is None or bench is None:
+            raise RequestError("--site and --bench are missing: who tells this broker")
+        whose = data_folder(data), site, bench
+        groups = allowed(filter(None, allow.split(",")))
+        own = (user, password_file, ca, cert, key)
+        told = Telemetry(broker, *own, root, groups, acks, results, home_assistant)
+    folder, site, bench = whose
     settings = Settings(
         folder=folder,
         site=site,
         bench=bench,
-        topics=Topics(root),
-        allow=allowed(filter(None, allow.split(","))),
-        acks=acks,
+        topics=Topics(told.root),
+        allow=told.allow,
+        acks=told.acks,
         commands=None if commands_key is None else _commands(folder, commands_key),
-        results=results,
-        home_assistant=home_assistant,
+        results=told.results,
+        home_assistant=told.home_assistant,
     )
     reach = Broker.at(
-        broker,
-        user=user,
-        password_file=password_file,
-        authority=ca,
-        certificate=cert,
-        key=key,
+        told.broker,
+        user=told.user,
+        password_file=told.password_file,
+        authority=told.authority,
+        certificate=told.certificate,
+        key=told.key_file,
         patience=timeout,
     )
     reach.context()
+    os.nice(BEHIND)
     until_ended(lambda: Publisher(settings, reach).run())
+
+
+def _described(path: Path | None) -> tuple[tuple[Path, str, str], Telemetry]:
+    """Data folder, site and name of the bench that the bench file describes, and its broker."""
+    bench = read_bench(bench_path(path))
+    if bench.telemetry is None:
+        raise RequestError(f"{bench.file}: no table [telemetry]; expected one, or --broker")
+    bench.data.mkdir(parents=True, exist_ok=True)
+    return (bench.data, bench.site, bench.name), bench.telemetry
 
 
 def _commands(folder: Path, key: Path) -> Commands:

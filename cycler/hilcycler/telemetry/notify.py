@@ -124,7 +124,6 @@ class Webhook:
         except (OSError, ValueError) as error:
             raise Undelivered(f"webhook at {urlsplit(self.url).hostname}: {type(error).__name__}") from None
 
-
     def _request(self, body: bytes) -> urllib.request.Request:
         """On its own, so that the token is in no frame that fails."""
         headers = {"Content-Type": "application/json"}

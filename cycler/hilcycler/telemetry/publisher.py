@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,10 +134,9 @@ class Publisher:
         log.info("connected to %s:%d", self._broker.host, self._broker.port)
         for warning in session.warnings():
             log.warning("%s", warning)
-        for each in self._runs.values():
-            await self._birth(session, each)
+        await self._each(lambda telling: self._birth(session, telling))
 
-    async def _birth(self, session: Session, telling: Telling) -> None:
+    async def _birth(self, session: Session, telling: Telling) -> bool:
         telling.begin(loop_time())
         await self._publish(session, telling, Leaf.META, telling.feed.meta(), retain=True)
         topic = self._settings.topics.topic(telling.feed.place, Leaf.STATUS)
@@ -146,6 +145,7 @@ class Publisher:
         if prefix is not None:
             for where, payload in discovery(prefix, self._settings.topics, telling.feed.place).items():
                 await session.publish(where, payload, retain=True)
+        return False
 
     # --- telling ----------------------------------------------------------------------------
 
@@ -160,10 +160,13 @@ class Publisher:
             self._keep()
             await self._rest(max(0.0, began + LOOK - loop_time()))
 
-    async def _each(self, tell: Callable[[Telling], Awaitable[bool]]) -> bool:
-        """For every run; whether one of them has more at once. A file that cannot be read is left out."""
+    async def _each(
+        self, tell: Callable[[Telling], Awaitable[bool]], runs: Iterable[str] | None = None
+    ) -> bool:
+        """For all of `runs`; whether one of them has more at once. A file that cannot be read is left out."""
         busy = False
-        for run, telling in list(self._runs.items()):
+        for run in list(self._runs if runs is None else runs):
+            telling = self._runs[run]
             try:
                 busy |= await tell(telling)
             except JournalError as error:
@@ -341,7 +344,7 @@ class Publisher:
             opened = self._open(path, name)
             if opened is not None:
                 self._runs[name] = opened
-                await self._birth(session, opened)
+                await self._each(lambda telling: self._birth(session, telling), [name])
 
     def _open(self, path: Path, run: str) -> Telling | None:
         proven = self._confirmed.of(run)
