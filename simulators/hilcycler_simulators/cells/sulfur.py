@@ -89,16 +89,16 @@ class Sulfur(Chemistry):
         if rate == 0.0:
             return q + j * seconds
         below = np.where(q < low, np.where(j > 0.0, (low - q) / np.maximum(j, 1e-30), np.inf), 0.0)
-        below = np.minimum(below, seconds)  # until q_L is reached from below
-        first = q + j * below
-        left = seconds - below
+        still = below >= seconds  # q_L is not reached from below
+        first = np.where(still, q + j * seconds, np.maximum(q, low))
+        left = np.where(still, 0.0, seconds - below)
         settles = low + j / rate  # where charging and shuttle balance
         above = settles + (first - settles) * np.exp(-rate * left)
         with np.errstate(divide="ignore", invalid="ignore"):
             leaves = np.log((first - settles) / (low - settles)) / rate  # back at q_L from above
         falling = (first > low) & (j < 0.0) & (above < low)
         straight = low + j * (left - np.where(falling, leaves, 0.0))
-        return np.where(first < low, first, np.where(falling, straight, above))
+        return np.where(still, first, np.where(falling, straight, above))
 
     def voltage(self, j: float | Floats, sums: Floats, store: Floats, age: Age, temperature: float) -> Floats:
         film, salt, transfer = sums

@@ -24,6 +24,7 @@ QUICK = [
     "li-cu/pota-no3",
     "li-cu/wng",
     "li-s/bn-pp",
+    "li-s/pp",
     "li-lco/pota-no3-np",
     "ss-ss/wng",
 ]

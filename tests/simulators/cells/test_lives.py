@@ -157,6 +157,20 @@ def test_sulfur_has_two_plateaus_and_a_shuttle() -> None:
     assert cell.truth["charged_share"] < 0.85
 
 
+def test_sulfur_charges_through_the_change_of_plateau_at_any_rate() -> None:
+    """The charge at which the upper plateau begins is met exactly, or an ulp off: it is passed all the same."""
+    for name in ("li-s/bn-pp", "li-s/pp"):
+        for rate in np.linspace(0.31, 2.0, 40):
+            cell = catalogue.make(name, 1)
+            nominal = cell.label.nominal_capacity
+            assert nominal is not None
+            current = rate * nominal / HOUR
+            empty = cell.crossing(-current, 1.7, 4 * HOUR / rate)
+            assert empty is not None
+            cell.galvanostatic(-current, np.empty(0)).commit(empty)
+            assert cell.crossing(current, 2.8, 4 * HOUR / rate) is not None, f"{name} at {rate} C"
+
+
 def test_a_stability_window_shows_in_a_slow_sweep() -> None:
     """Li||SS in ether: next to nothing at 4 V, the stated current at the onset."""
     cell = catalogue.make("li-ss/ether", 1)
