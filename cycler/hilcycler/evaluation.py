@@ -6,6 +6,7 @@ and says what each of them completes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -121,10 +122,21 @@ def in_columns(finding: Finding) -> dict[str, str]:
         "quantity": str(known["name"]),
         "cycle": f"{where:g}" if isinstance(where, float) else str(where),
         "value": finding.text(),
-        "95 %": "" if interval is None else f"{interval[0] * scale:.6g} to {interval[1] * scale:.6g}",
+        "95 %": "" if interval is None else _interval(interval[0] * scale, interval[1] * scale),
         "definition": "; ".join(str(each) for each in defined if each),
         "reservations": "; ".join(known.get("flags", {}).values()),
     }
+
+
+def _interval(low: float, high: float) -> str:
+    """In two digits of its half-width: more would be invented."""
+    half = 0.5 * (high - low)
+    if not half > 0.0:
+        return f"{low:.6g}"
+    if not 1e-6 <= half < 1e6:
+        return f"{low:.4g} to {high:.4g}"
+    places = max(1 - math.floor(math.log10(half)), 0)
+    return f"{low:.{places}f} to {high:.{places}f}"
 
 
 def refusals(accumulator: Accumulator) -> list[str]:

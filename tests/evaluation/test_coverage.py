@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from recorded_run import Recorded, header
 from scipy import stats
 
-from hilcycler.steps import Process
+from hilcycler.records import CurrentRange
+from hilcycler.steps import ConstantCurrent, End, Process, TimeReached
 from hilcycler_protocols.evaluation.arrhenius import activation_energy
 from hilcycler_protocols.evaluation.aurbach import reservoir_efficiency
 from hilcycler_protocols.evaluation.charges import Passed
@@ -24,14 +27,17 @@ from hilcycler_protocols.evaluation.coulombic_efficiency import Cycle, efficienc
 from hilcycler_protocols.evaluation.cycling import Discharge, Reference, retention, step_resistance
 from hilcycler_protocols.evaluation.exchange_current import (
     Polarised,
+    from_impedance,
     linear_polarisation,
     polarisation_resistance,
     tafel,
 )
+from hilcycler_protocols.evaluation.gitt import Pulse, diffusion
 from hilcycler_protocols.evaluation.impedance import blocking_cell, fit, lithium_cell, measured
 from hilcycler_protocols.evaluation.impedance.benchmark import TRUTH, sweep
 from hilcycler_protocols.evaluation.lsv_window import threshold
 from hilcycler_protocols.evaluation.nucleation import nucleation
+from hilcycler_protocols.evaluation.overpotential import Overpotentials, quoted
 from hilcycler_protocols.evaluation.randles_sevcik import Diffusing, diffusion_coefficient
 from hilcycler_protocols.evaluation.results import Result
 from hilcycler_protocols.evaluation.sand import Electrolyte, Gap, limiting_current
@@ -297,6 +303,53 @@ def window_of_stability(rng: Rng) -> tuple[Result, float]:
     return found, 4.7
 
 
+def titration(rng: Rng) -> tuple[Result, float]:
+    """A slab of thickness l at constant flux, 2 % of l2/D long."""
+    length, d, noise = 2e-6, 1e-15, 0.1e-3
+    t = np.linspace(0.4, 80.0, 200)
+    k = np.arange(1, 1000)[:, None]
+    reduced_time = t * d / length**2
+    modes = (np.exp(-((k * np.pi) ** 2) * reduced_time) / k**2).sum(axis=0)
+    surface = reduced_time + 1.0 / 3.0 - 2.0 / np.pi**2 * modes
+    v = 3.915 + 0.010 / reduced_time[-1] * surface
+    meter = Meter(rng, Accuracy(voltage_gain=2e-4, voltage_offset=2e-4))
+    relaxed = meter.voltage(np.array([3.9, 3.91]), noise)
+    pulse = Pulse(t, meter.voltage(v, noise), float(relaxed[0]), float(relaxed[1]))
+    stated_length = length * (1.0 + drawn(rng, 0.02))
+    return diffusion(pulse, Known(stated_length, 0.02 * length), noise=noise).coefficient, d
+
+
+def exchange_by_impedance(rng: Rng) -> tuple[Result, float]:
+    accuracy = Accuracy(current_gain=1e-3, voltage_gain=2e-4)
+    z = lithium_cell().impedance(2 * np.pi * sweep(), TRUTH)
+    fitted = fit(
+        measured(sweep(), Meter(rng, accuracy).impedance(z, 0.002)), lithium_cell(), accuracy=accuracy
+    )
+    cell = Polarised(Known(AREA * (1 + drawn(rng, 0.01)), 0.01 * AREA), 2, 298.15, Known(0.0))
+    return from_impedance(fitted["R_ct"], cell), 2.0 * RT_F / (AREA * TRUTH["R_ct"])
+
+
+def overpotentials(rng: Rng) -> tuple[Result, float]:
+    """Five cycles of 20 mV with 0.2 mV between cycles; the meter regulates its own current."""
+    meter, ohm = Meter(rng), 0.020 / SETPOINT
+    promise = replace(
+        header(), voltage_gain=METER.voltage_gain, voltage_offset=METER.voltage_offset,
+        current_ranges=(CurrentRange(3, 1e-2, METER.current_gain, METER.current_offset),),
+    )  # fmt: skip
+    run = Recorded([promise])
+    for cycle in range(1, 6):
+        extra = 0.2e-3 * rng.standard_normal()
+        for process, sign in ((Process.PLATE, -1.0), (Process.STRIP, 1.0)):
+            true = (sign * SETPOINT - meter.i_offset) / (1 + meter.i_gain)
+            v = meter.voltage(np.full(30, true * ohm + sign * extra), 2e-5)
+            step = ConstantCurrent(sign * SETPOINT, (End(TimeReached(3600.0)),), process=process)
+            run.step(step, np.linspace(120, 3600, 30).tolist(), v.tolist(), sign * SETPOINT, cycle=cycle)
+    accumulator = Overpotentials()
+    for record in run.end().records:
+        accumulator.put(record)
+    return quoted(accumulator.summary()), 0.020
+
+
 EXPERIMENTS: dict[str, Repeat] = {
     "one cycle": one_cycle,
     "late cut-offs": late_cutoffs,
@@ -316,6 +369,9 @@ EXPERIMENTS: dict[str, Repeat] = {
     "current step": current_step,
     "retention": kept,
     "stability window": window_of_stability,
+    "titration": titration,
+    "exchange current by impedance": exchange_by_impedance,
+    "overpotential": overpotentials,
 }
 
 
@@ -332,4 +388,5 @@ def test_the_interval_holds_the_truth_in_ninety_to_ninety_nine_per_cent(name: st
     if REPEATS < 200:
         low, high = float(stats.binom(REPEATS, 0.95).ppf(1e-4)) / REPEATS, 1.0
     for what, count in held.items():
+        print(f"| {name} | {what} | {count / REPEATS:.1%} |")
         assert low <= count / REPEATS <= high, f"{what}: {count} of {REPEATS}"

@@ -90,3 +90,10 @@ def test_nothing_below_zero_is_refused() -> None:
         nucleation(np.arange(100.0), np.full(100, 0.3))
     with pytest.raises(EvaluationRefused, match="finite"):
         nucleation(np.arange(3.0), np.full(3, np.nan))
+
+
+def test_a_curve_that_falls_towards_its_plateau_has_no_barrier() -> None:
+    """As the first plating of lithium on lithium: the lowest point before the plateau is above it."""
+    q = np.linspace(0.0, 3.6, 400)
+    found = nucleation(q, -0.02 - 0.01 * q / 3.6)
+    assert found.barrier.value <= 0.0

@@ -118,14 +118,24 @@ def watch(run: RUN, data: DATA = None) -> None:
 def report(
     run: RUN,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the figures; default: beside the run file.")
+        Path | None, typer.Option(help="Folder for the files; default: beside the run file.")
     ] = None,
     formats: Annotated[str, typer.Option(help="Comma-separated: png, svg, pdf.")] = "png,svg",
+    html: Annotated[
+        bool, typer.Option("--html", help="One page with everything in it instead of figures.")
+    ] = False,
     data: DATA = None,
 ) -> None:
-    """Draw a run's figures: voltage profile with zooms, overpotential per cycle, spectra with fits."""
+    """Draw a run's figures, or its page: results with uncertainties, figures, methods, events, provenance."""
     path = run_path(run, data)
-    for figure in drawn(path, out or path.parent, tuple(each.strip() for each in formats.split(","))):
+    folder = out or path.parent
+    if html:
+        from hilcycler.report import page
+
+        target = folder / (path.name.removesuffix(".run.sqlite") + ".html")
+        say(f"page       {page(path, target)}")
+        return
+    for figure in drawn(path, folder, tuple(each.strip() for each in formats.split(","))):
         say(f"figure     {figure}")
 
 

@@ -1,5 +1,6 @@
-"""Figures of a run, as papers print them."""
+"""Figures of a run, as papers print them, and its page."""
 
 from hilcycler.report.figures import report
+from hilcycler.report.page import page
 
-__all__ = ["report"]
+__all__ = ["page", "report"]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilcycler import registry
-from hilcycler.evaluation import Accumulator, Evaluation, Finding, evaluate
-from hilcycler.journal import Run, open_run
+from hilcycler.evaluation import Accumulator, Finding, evaluate_all
+from hilcycler.journal import open_run
 from hilcycler.records import Event, Gap, ImpedancePoint, RunEnded, RunStarted, StepStarted
+
+DRAWN: Final = ("overpotential", "coulombic-efficiency", "retention", "impedance")
+"""The evaluations that the figures show."""
 
 
 class Fitted(Protocol):
@@ -37,10 +40,15 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PerCycle:
-    """One number a cycle in SI, and everything that its axis must say."""
+    """One number a cycle as the field writes it, and everything that its axis must say.
+
+    `low` and `high` bound the 95 % interval; NaN where there is none.
+    """
 
     cycles: NDArray[np.float64]
     values: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     name: str
     unit: str
     definition: str
@@ -49,7 +57,10 @@ class PerCycle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """A run. Samples are broken by NaN where nothing was observed; `cycle` goes with them."""
+    """A run. Samples are broken by NaN where nothing was observed; `cycle` goes with them.
+
+    `events` are all of the run; `found` what every evaluation that was asked said, by its name.
+    """
 
     header: RunStarted
     ended: RunEnded | None
@@ -57,33 +68,32 @@ class Content:
     voltage: NDArray[np.float64]
     cycle: NDArray[np.float64]
     spectra: tuple[Spectrum, ...] = ()
-    per_cycle: PerCycle | None = None
+    per_cycle: Mapping[str, PerCycle] = field(default_factory=dict)
+    events: Sequence[Event] = ()
+    found: Mapping[str, tuple[Accumulator, list[Finding]]] = field(default_factory=dict)
 
 
-def read(path: Path) -> Content:
-    """Everything in the file at `path` that the figures show, evaluated by the installed plug-ins."""
+def read(path: Path, evaluations: Sequence[str] = DRAWN) -> Content:
+    """Everything in the file at `path` that is shown, evaluated by those plug-ins that are installed."""
     run = open_run(path)
     events = run.events()
     columns = run.columns(("test_time", "voltage", "cycle"))
     time, voltage, cycle = _broken(events, columns)
-    found = _evaluated(run, "overpotential")
-    fits = _evaluated(run, "impedance")
+    installed = registry.names("evaluations")
+    found = evaluate_all(run, {name: registry.evaluation(name) for name in evaluations if name in installed})
+    fits = getattr(found["impedance"][0], "fits", {}) if "impedance" in found else {}
+    series = {name: _per_cycle(found[name][1]) for name in DRAWN if name in found and name != "impedance"}
     return Content(
         header=run.header,
         ended=run.ended,
         time=time,
         voltage=voltage,
         cycle=cycle,
-        spectra=_spectra(events, getattr(fits[0], "fits", {}) if fits else {}),
-        per_cycle=_per_cycle(found[1]) if found else None,
+        spectra=_spectra(events, fits),
+        per_cycle={name: each for name, each in series.items() if each is not None},
+        events=events,
+        found=found,
     )
-
-
-def _evaluated(run: Run, name: str) -> tuple[Accumulator, list[Finding]] | None:
-    if name not in registry.names("evaluations"):
-        return None
-    evaluation: Evaluation = registry.evaluation(name)
-    return evaluate(run, evaluation)
 
 
 def _broken(
@@ -125,20 +135,26 @@ def _spectra(events: Sequence[Event], fits: Mapping[int, Fitted]) -> tuple[Spect
 def _per_cycle(found: Sequence[Finding]) -> PerCycle | None:
     """The first finding of each cycle, which is the one that the evaluation would quote."""
     first: dict[float, dict[str, Any]] = {}
+    unit: Any = None
     for finding in found:
         known = finding.as_dict()
         cycle = str(known.get("inputs", {}).get("cycles", ""))
-        if cycle.isdecimal():
-            first.setdefault(float(cycle), known)
+        if cycle.isdecimal() and float(cycle) not in first:
+            first[float(cycle)] = known
+            unit = unit or getattr(finding, "unit", None)
     if not first:
         return None
     one = next(iter(first.values()))
-    inputs = one["inputs"]
+    inputs, scale = one["inputs"], float(getattr(unit, "factor", 1.0))
+    unknown = (np.nan, np.nan)
+    intervals = np.array([each.get("interval95") or unknown for each in first.values()], dtype=np.float64)
     return PerCycle(
         np.array(list(first)),
-        np.array([each["value"] for each in first.values()], dtype=np.float64),
+        scale * np.array([each["value"] for each in first.values()], dtype=np.float64),
+        scale * intervals[:, 0],
+        scale * intervals[:, 1],
         str(one["name"]),
-        str(one["unit"]),
+        str(getattr(unit, "shown", one["unit"])),
         str(inputs.get("definition", one.get("formula", ""))),
         ", ".join(str(each) for each in (one.get("window"), inputs.get("electrodes")) if each),
     )

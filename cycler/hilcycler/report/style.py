@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
@@ -106,8 +107,14 @@ def panel_title(axes: Axes, text: str) -> None:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure in the format that the name of the file says."""
-    kind = path.suffix.removeprefix(".")
+    path.write_bytes(drawing(figure, path.suffix.removeprefix(".")))
+    return path
+
+
+def drawing(figure: Figure, kind: str) -> bytes:
+    """The figure as a file of that `kind`: png, svg, pdf."""
+    written = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a cell's name may be in any script
-        figure.savefig(path, format=kind, metadata=_METADATA[kind])
-    return path
+        figure.savefig(written, format=kind, metadata=_METADATA[kind])
+    return written.getvalue()

@@ -6,17 +6,20 @@ A spectrum of a step named `leads`, taken with the leads shorted, is taken off t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 from hilcycler.evaluation import Evaluation
 from hilcycler.records import ImpedancePoint, Record, RunStarted, StepEnded, StepStarted
-from hilcycler_protocols.evaluation.cell_impedance import CellImpedance
+from hilcycler_protocols.evaluation.cell_impedance import BLOCKING, CellImpedance
 from hilcycler_protocols.evaluation.conductivity import conductivity
-from hilcycler_protocols.evaluation.results import EvaluationRefused, Result
+from hilcycler_protocols.evaluation.results import EvaluationRefused, Flag, Result
 from hilcycler_protocols.evaluation.uncertainty import Known
 
 LEADS = "leads"
+
+_LIVE: Final = Flag("not-blocking", "not between blocking electrodes: R_b of a cell whose electrodes react")
 
 
 @dataclass
@@ -72,7 +75,8 @@ class CellConductivity:
         except EvaluationRefused as refusal:
             self.refused.append(str(refusal))
             return []
-        self._last = [found]
+        blocking = cell is None or {cell.working.material, cell.counter.material} <= BLOCKING
+        self._last = [found if blocking else found.flagged(_LIVE)]
         return self._last
 
 

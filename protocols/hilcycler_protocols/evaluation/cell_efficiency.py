@@ -17,7 +17,7 @@ from hilcycler_protocols.evaluation.coulombic_efficiency import Cycle, Efficienc
 from hilcycler_protocols.evaluation.passages import Passage, Passages
 from hilcycler_protocols.evaluation.promised import promised
 from hilcycler_protocols.evaluation.results import EvaluationRefused, Result
-from hilcycler_protocols.evaluation.uncertainty import Accuracy
+from hilcycler_protocols.evaluation.uncertainty import PERFECT, Accuracy
 
 _INTO = frozenset({Process.PLATE, Process.CHARGE})
 
@@ -81,7 +81,9 @@ class CellEfficiency:
     def _accuracy(self, cycles: Iterable[Cycle]) -> Accuracy:
         """Of the range with the largest offset among those that were used."""
         used = {passed.current_range for cycle in cycles for passed in (cycle.into, cycle.out)}
-        return max((promised(self._header, each) for each in used), key=lambda a: a.current_offset)
+        return max(
+            (promised(self._header, each) for each in used), key=lambda a: a.current_offset, default=PERFECT
+        )
 
 
 @dataclass

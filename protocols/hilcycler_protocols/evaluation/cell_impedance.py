@@ -29,7 +29,7 @@ from hilcycler_protocols.evaluation.uncertainty import PERFECT, Accuracy
 
 QUOTED: Final = ("R_b", "R_SEI", "R_ct")
 _METALS: Final = frozenset({"Li", "Na", "K", "Cu"})
-_BLOCKING: Final = frozenset({"SS", "stainless steel", "Au", "Pt"})
+BLOCKING: Final = frozenset({"SS", "stainless steel", "Au", "Pt"})
 
 
 @dataclass
@@ -99,7 +99,7 @@ class CellImpedance:
 
     def _circuit(self) -> Circuit:
         cell = self._header.cell if self._header is not None else None
-        if cell is not None and {cell.working.material, cell.counter.material} <= _BLOCKING:
+        if cell is not None and {cell.working.material, cell.counter.material} <= BLOCKING:
             return blocking_cell()
         if cell is not None and cell.working.material not in _METALS:
             return lithium_cell(FiniteSpace("D"))

@@ -129,7 +129,8 @@ def _tip(q: Real, v: Real, level: float, noise: float) -> tuple[float, float, fl
         width = 2 * width + 1
         smooth = np.convolve(v, np.ones(width) / width, mode="valid")
     lowest = int(np.argmin(smooth))
-    deep = smooth <= level - _LOWER_PART * (level - smooth[lowest])
+    dip = max(level - float(smooth[lowest]), 0.0)  # a curve that only falls has none before its plateau
+    deep = smooth <= smooth[lowest] + (1.0 - _LOWER_PART) * dip
     first = lowest - int(np.argmin(deep[lowest::-1])) if not deep[: lowest + 1].all() else 0
     after = deep[lowest:]
     last = lowest + int(np.argmin(after)) if not after.all() else len(deep)

@@ -10,6 +10,7 @@ weigh. Half-cycles that were not wholly observed give no number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,6 +25,7 @@ from hilcycler.quantities import Volt
 from hilcycler.records import Record, RunStarted
 from hilcycler.steps import Process
 from hilcycler_protocols.evaluation.halfcycles import HalfCycle, HalfCycles
+from hilcycler_protocols.evaluation.promised import promised
 from hilcycler_protocols.evaluation.results import (
     MILLIVOLT,
     PERCENT,
@@ -31,7 +33,9 @@ from hilcycler_protocols.evaluation.results import (
     Refusal,
     Result,
     Window,
+    with_budget,
 )
+from hilcycler_protocols.evaluation.uncertainty import Component, scatter, within
 
 
 class Definition(StrEnum):
@@ -173,13 +177,14 @@ class Overpotentials:
     cycles: list[CycleOverpotential] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     _cell: Cell | None = None
+    _header: RunStarted | None = None
     _halves: HalfCycles = field(default_factory=HalfCycles)
     _waiting: HalfCycleLevels | None = None
 
     def put(self, record: Record) -> list[Result]:
         """Take the next record; the results of the cycle that it completes."""
         if isinstance(record, RunStarted):
-            self._cell = record.cell
+            self._header, self._cell = record, record.cell
         return self._take(self._halves.put(record))
 
     def finish(self) -> list[Result]:
@@ -191,7 +196,7 @@ class Overpotentials:
         return self._averaged([cycle])
 
     def summary(self, last: int | None = None) -> list[Result]:
-        """Means over the `last` cycles (or all); the uncertainty is the standard deviation between cycles."""
+        """Means over the `last` cycles (or all); the standard deviation between cycles is among the inputs."""
         return self.over(self.cycles[-last:] if last else self.cycles)
 
     def over(self, chosen: Sequence[CycleOverpotential]) -> list[Result]:
@@ -216,21 +221,36 @@ class Overpotentials:
     ) -> Result:
         values = np.array([factor * _QUANTITIES[quantity](cycle, definition) for cycle in chosen])
         first, last = chosen[0].cycle, chosen[-1].cycle
-        return Result(
+        several = {"SD between cycles": float(np.std(values, ddof=1))} if len(values) > 1 else {}
+        bare = Result(
             name=quantity,
             value=float(np.mean(values)),
             unit=MILLIVOLT,
             formula=f"{quantity}, {definition}",
             source="no standard; the definition is part of the number",
-            uncertainty=float(np.std(values, ddof=1)) if len(values) > 1 else None,
             window=self._window(definition),
             inputs={
                 "definition": str(definition),
                 "electrodes": str(electrodes),
                 "cycles": f"{first}" if len(chosen) == 1 else f"{first} to {last}",
                 "n": float(sum(cycle.samples(definition) for cycle in chosen)),
+                **several,
             },
         )
+        return with_budget(bare, self._budget(bare.value, values))
+
+    def _budget(self, value: Volt, values: NDArray[np.float64]) -> list[Component]:
+        """Of the mean. Offsets of voltage and current shift plating and stripping alike and cancel."""
+        promise = promised(self._header)
+        gains = [each.gain for each in self._header.current_ranges] if self._header is not None else []
+        budget = [
+            within("voltage gain", promise.voltage_gain * value),
+            within("current gain", max(gains, default=0.0) * value),
+        ]
+        if len(values) > 1:
+            spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+            budget.append(scatter("scatter between cycles", spread, len(values) - 1))
+        return budget
 
     def _window(self, definition: Definition) -> Window | None:
         match definition:
