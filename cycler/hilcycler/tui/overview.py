@@ -21,7 +21,7 @@ from hilcycler.tui.run_screen import RunScreen
 
 EVERY: Second = 1.0
 COLUMNS = {
-    "channel": 8, "state": 12, "cell": 12, "cycle": 5, "voltage": 9, "current": 9, "test time": 9, "step": 24
+    "channel": 7, "state": 11, "cell": 12, "cycle": 5, "voltage": 9, "current": 9, "test time": 11, "step": 24
 }  # fmt: skip
 """The columns and their widths: what is measured fits 80 characters; the step stands beyond them."""
 WIDE = 110
@@ -145,13 +145,13 @@ class Overview(App[None]):
         busy = sum(bool(each.run) for each in status.channels)
         alarms = sum(bool(each.latched or each.failure) for each in status.channels)
         heading = Content(
-            f"{plain(status.bench)} at {plain(status.site)}   {busy} of {len(status.channels)} channels run   Enter: one of them"
+            f"{plain(status.bench)} at {plain(status.site)}   {busy} of {len(status.channels)} channels run"
         )
         if alarms:
             heading = Content.assemble(heading, "   ", (f" {alarms} need a person ", "bold $text on #e5484d"))
         if self._trouble:
             heading = Content.assemble(heading, "   ", (f" {plain(self._trouble)} ", "bold $text on #e5484d"))
-        return heading
+        return Content.assemble(heading, "   Enter: one of them")
 
     def _more(self) -> str:
         if self._shown is None or not self._shown.channels:
