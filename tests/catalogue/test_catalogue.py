@@ -23,7 +23,7 @@ from hilcycler.journal import Journal, Settings, open_run, run_path
 from hilcycler.records import RunStarted
 
 MANY = int(os.environ.get("HILCYCLER_RUNS", "40"))
-"""Runs in the folder that is listed; 10000 prints the figures of docs/cells.md."""
+"""Runs in the folder that is listed; 10000 prints the figures of docs/cell-records.md."""
 
 
 def write(
