@@ -22,6 +22,7 @@ from hilcycler.records import (
     Failed,
     ImpedancePoint,
     OffState,
+    OperatorAction,
     Outcome,
     Record,
     StepEnded,
@@ -136,7 +137,12 @@ def on(
 
     path, energised = run(main())
     assert verify(path).verdict is Verdict.WHOLE
-    return Told(open_run(path), energised)
+    told = Told(open_run(path), energised)
+    if any(isinstance(each, OperatorAction) for each in told.found.events()):
+        # Nobody operates here: SIGTERM, as `timeout` sends it, ended the run in good order. That is no
+        # finding about the fault, and the tests were told to end, not to go on.
+        raise KeyboardInterrupt(told.reason)
+    return told
 
 
 def faulty(faults: Sequence[Fault], seed: int, pace: float | None) -> EmStatTwin:
