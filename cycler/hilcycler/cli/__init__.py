@@ -41,8 +41,8 @@ def main() -> None:
         lab,
         protocols,
         runs,
-        simulate,
         service,
+        simulate,
         telemetry,
         tui,
     )
