@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hilcycler.channel import ConditionMet, Measured, Samples
+from hilcycler.clock import loop_time
 from hilcycler.protocol import Envelope
 from hilcycler.quantities import Ampere, Volt
 from hilcycler.steps import End, Rest, Sampling, TimeReached
@@ -59,3 +60,18 @@ def test_a_period_beside_them_is_the_longest_interval() -> None:
 
 def test_without_a_rule_everything_is_recorded() -> None:
     assert len(recorded(Sampling(0.1, None), 5.0)) == 50
+
+
+@pytest.mark.parametrize("sampling", [Sampling(0.1, 60.0), Sampling(60.0, 60.0), Sampling(0.1, 0.1)])
+def test_no_row_waits_for_a_later_one(sampling: Sampling) -> None:
+    """What is recorded is handed on within a second, so that a kill cannot cost more."""
+
+    async def main() -> float:
+        step = Rest((End(TimeReached(200.0)),), sampling)
+        began, longest = loop_time(), 0.0
+        async for each in Stepping(Idle(), 0.01).run(step, Envelope()):
+            if isinstance(each, Samples):
+                longest = max(longest, loop_time() - began - each.columns["step_time"][0])
+        return longest
+
+    assert run(main()) <= 1.0 + 1e-9

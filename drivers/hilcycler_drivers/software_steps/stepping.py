@@ -138,7 +138,7 @@ class Stepping:
                 yield rows.block()
                 yield ConditionMet(end, now)
                 return
-            if len(rows) and (number == 0 or rows.span >= HAND_OVER):
+            if number == 0 or rows.oldest <= now + plan.period - HAND_OVER:  # or it would wait longer
                 yield rows.block()
                 rows.clear()
             foreseen = ends.foreseen(now, reading.current, charge)
@@ -293,8 +293,9 @@ class _Rows:
         return len(self._held)
 
     @property
-    def span(self) -> Second:
-        return self._held[-1][0] - self._held[0][0] if self._held else 0.0
+    def oldest(self) -> Second:
+        """When the first row that waits was taken; infinity: none waits."""
+        return self._held[0][0] if self._held else math.inf
 
     def add(self, time: Second, reading: Reading, *, late: bool, keep: bool) -> None:
         if not (keep or self._due(time, reading)):
