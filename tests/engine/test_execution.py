@@ -53,6 +53,7 @@ from hilcycler.steps import (
     End,
     OperatorPause,
     Rest,
+    Sampling,
     Step,
     TimeReached,
     VoltageAbove,
@@ -322,8 +323,6 @@ def test_a_step_against_open_circuit_needs_a_rest_before() -> None:
     def script(step: Step) -> list[Measured | Exception | str]:
         return [samples(time=[10], voltage=[0.25], current=0.0), ConditionMet(0, 10.0)]
 
-    from hilcycler.steps import ConstantVoltage
-
     hold = ConstantVoltage(0.01, (End(TimeReached(10.0)),), versus_open_circuit=True)
     with_rest, without = Bench(script), Bench(script)
     assert run(with_rest, rest, hold).outcome is Outcome.COMPLETED
@@ -360,6 +359,41 @@ def test_a_cut_off_step_is_continued_by_its_remainder() -> None:
     assert ended.result.partial
     assert ended.result.charge == pytest.approx(-1.0 - 2.5)
     assert bench.of(SampleBlock)[0].sequence == 55
+
+
+def test_what_is_not_adopted_is_ended_before_anything_begins() -> None:
+    bench = Bench(half_cycle)
+    run(bench, PLATE, position=_cut_off(blind=100.0))
+    assert bench.log.index("off") < bench.log.index("start")
+
+
+def test_what_is_not_adopted_and_cannot_be_switched_off_ends_the_run() -> None:
+    bench = Bench(half_cycle, off=OffState.UNCONFIRMED)
+    ended = run(bench, PLATE, position=_cut_off(blind=100.0))
+    assert (ended.outcome, ended.off) == (Outcome.FAILED, OffState.UNCONFIRMED)
+    assert "start" not in bench.log
+
+
+def test_a_run_does_not_go_on_with_another_instrument_that_was_too_busy_to_say_so() -> None:
+    bench = Bench(half_cycle, instrument=replace(HEADER.instrument, serial="another"))
+    ended = run(bench, PLATE, position=_cut_off(blind=100.0))
+    assert ended.outcome is Outcome.FAILED
+    assert "another" in ended.reason
+    assert "start" not in bench.log
+
+
+def test_a_rest_is_never_over_unseen() -> None:
+    """The step after it may need its last voltage."""
+    rest = Rest((End(TimeReached(10.0)),), Sampling(decide=0.5, every=1.0))
+    hold = ConstantVoltage(0.01, (End(TimeReached(10.0)),), versus_open_circuit=True)
+    bench = Bench(lambda _: [samples(time=[0.5], voltage=[0.25], current=0.0), ConditionMet(0, 0.5)])
+    started = StepStarted(7, 1, 3, rest, 100.0, Stamp(0.0, 0.0))
+    cut = CutOff(started, elapsed=2.0, charge=0.0, last_voltage=None, blind=500.0)
+    position = Position(step_count=7, sequence=55, test_time=602.0, cut_off=cut)
+    assert run(bench, rest, hold, position=position).outcome is Outcome.COMPLETED
+    again, held = (each.step for each in bench.of(StepStarted))
+    assert again.ends[0].condition == TimeReached(0.5)
+    assert held.voltage == pytest.approx(0.26)
 
 
 def test_a_running_script_is_adopted_and_its_step_not_announced_again() -> None:

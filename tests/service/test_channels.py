@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from service_bench import Hosted, bench_file, simulated_bench, simulators
+from service_bench import Hosted, bench_file, outputs, simulated_bench, simulators
 
 from hilcycler.bench_state import BenchState, Refused
 from hilcycler.control.client import Client, command_for, new_key
@@ -128,8 +127,7 @@ def test_a_service_may_leave_steps_to_instruments_that_end_them(tmp_path: Path) 
             start(client, "c1")
             service.until(lambda: all(each.rows > 5 for each in client.status().channels))
             assert service.terminate() == 0
-        on = json.loads((tmp_path / "log").read_text().splitlines()[-1])[1]
-        assert [each[0] for each in on] == [True, False]
+        assert outputs(tmp_path / "log") == [True, False]
         with Hosted(bench) as service, Client(tmp_path / "data", acting=True) as client:
             service.until(lambda: all(each.state == "running" for each in client.status().channels))
             left, parked = (

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from service_bench import LIMIT, Hosted, bench_file, simulators
+from service_bench import LIMIT, Hosted, bench_file, outputs, simulators
 
 from hilcycler.clock import process_time
 from hilcycler.control.client import Client, command_for, new_key
@@ -194,8 +194,7 @@ def test_what_is_off_at_the_end(tmp_path: Path) -> None:
             last = run.events()[-1]
             assert last.kind == "operator-action"
             assert (last.verb, last.actor, last.detail["output"]) == ("parked", "service", OffState.OFF.value)
-        _, seen = json.loads(log.read_text().splitlines()[-1])
-        assert [on for on, _ in seen] == [False, False]
+        assert outputs(log) == [False, False]
         with Hosted(bench) as service, Client(data, acting=True) as client:
             service.until(lambda: client.status().reconciled)
             service.until(lambda: all(each.state == "running" for each in client.status().channels))

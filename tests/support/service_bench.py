@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -117,6 +118,17 @@ def _voltage(twin: Any) -> float:
     if hasattr(twin, "unit"):
         return float(twin.unit.circuit.look(np.array([1e-6])).voltage[-1])
     return float(twin.smu.output.cell_voltage)
+
+
+def outputs(log: Path) -> list[bool]:
+    """Which instruments' outputs are on, by an entry of the simulators' log that is begun after this call."""
+    known = len(log.read_text().splitlines())
+    for _ in range(500):
+        lines = log.read_text().splitlines()
+        if len(lines) >= known + 3:
+            return [on for on, _ in json.loads(lines[-2])[1]]
+        threading.Event().wait(0.02)
+    raise AssertionError("the simulators write no log any more")
 
 
 @contextmanager

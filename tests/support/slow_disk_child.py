@@ -80,8 +80,8 @@ def slow_down(orders: Path, milliseconds: int) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait, for half a minute at most."""
-    async with asyncio.timeout(30.0):
+    """Wait, for a minute at most: each end of a run is several commits to this disk."""
+    async with asyncio.timeout(60.0):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -25,7 +25,7 @@ from hilcycler.engine.pieces import CutOff, Piece
 from hilcycler.engine.remainder import at_open_circuit, remainder, used_up
 from hilcycler.engine.switching_off import Ending, uninterrupted
 from hilcycler.engine.watching import Position, Watching
-from hilcycler.errors import CyclerError, JournalError, StepRefused
+from hilcycler.errors import CyclerError, JournalError, StepRefused, WrongInstrument
 from hilcycler.language.course import outside
 from hilcycler.protocol import Envelope, Extensions, Plan, Planned, ends_of
 from hilcycler.quantities import Second
@@ -195,7 +195,7 @@ class Execution(Watching):
                 self._declare_gap(self._at.finished, NOT_WATCHED, self._started_within)
         if planned is None or not (self._at.parked or self._at.park or self._at.look_again):
             return
-        off = await self._safe_for_a_pause()
+        off = await self._made_safe()
         if self._at.parked is not None:
             await self._park(self._at.parked, off, planned, told=True)
         elif self._at.park is not None:
@@ -209,17 +209,17 @@ class Execution(Watching):
         """A pause or a stop that was to wait for this boundary."""
         action, self._at_boundary = self._at_boundary, None
         assert action is not None
-        off = await self._safe_for_a_pause()
+        off = await self._made_safe()
         if action.verb == "stop":
             raise Ending(Outcome.STOPPED, f"{action.actor}: {action.reason}", off)
         await self._park(action, off, planned)
 
-    async def _safe_for_a_pause(self) -> OffState:
+    async def _made_safe(self) -> OffState:
         off = await uninterrupted(self.channel.safe)
         if self._task is not None and self._task.cancelling():  # asked to stop while it was switched off
             raise asyncio.CancelledError
         if off is not OffState.OFF:
-            raise Ending(Outcome.FAILED, f"to be paused, but the output is {off.value}", off)
+            raise Ending(Outcome.FAILED, f"to be off here, but the output is {off.value}", off)
         return off
 
     async def _park(
@@ -284,7 +284,7 @@ class Execution(Watching):
     async def _interruptible(self, planned: Planned, cut_off: CutOff | None) -> StepResult:
         self._piece = None
         if self._pausing is not None:  # asked for between two steps
-            await self._safe_for_a_pause()
+            await self._made_safe()
             raise _Interrupted(None)
         self._may_interrupt = True
         try:
@@ -297,7 +297,7 @@ class Execution(Watching):
                 if self._task.cancelling():  # the process is told to end as well
                     raise
             self._may_interrupt = False
-            await self._safe_for_a_pause()
+            await self._made_safe()
             raise _Interrupted(self._piece) from None
         finally:
             self._may_interrupt = False
@@ -320,11 +320,12 @@ class Execution(Watching):
         if cut_off is not None and not cut_off.off:
             if await self._adopted(cut_off):
                 return await self._watch(planned)
+            await self._ended_for_sure()
             unseen = cut_off.most_unseen(self.channel.capabilities.host_death, self._started_within)
             cut_off = replace(cut_off, unseen=cut_off.unseen + unseen)
             if self._at.park_unless_adopted is not None:
                 self._pausing, self._at.park_unless_adopted = self._at.park_unless_adopted, None
-                await self._safe_for_a_pause()
+                await self._made_safe()
                 raise _Interrupted(None, replace(cut_off, off=True))
         if cut_off is not None:
             end = used_up(step, *cut_off.passed)
@@ -366,7 +367,7 @@ class Execution(Watching):
         try:
             done, _ = await asyncio.wait({committing}, timeout=HELD)
             if not done:
-                await self._safe_for_a_pause()
+                await self._made_safe()
                 self._sink.put(
                     Note("the disk is slow: switched off until it has taken the step", self._stamp())
                 )
@@ -383,6 +384,14 @@ class Execution(Watching):
             base = cut_off.started.test_time
             self._piece = Piece(cut_off.started, base, self._stamp().monotonic, cut_off, adopted=True)
         return adopted
+
+    async def _ended_for_sure(self) -> None:
+        """Whatever is not adopted is ended, and read back as off, by the instrument that the run began on."""
+        await self._made_safe()
+        began_on = self._header.instrument
+        answers = replace(self.channel.instrument, simulated=began_on.simulated)
+        if answers.serial and answers != began_on:
+            raise WrongInstrument(f"the run was made on {began_on}; {answers} answers now")
 
 
 def _advance(plan: Generator[Planned, StepResult, None], result: StepResult | None) -> Planned | None:

@@ -28,7 +28,9 @@ from hilcycler.steps import (
 
 
 def used_up(step: Step, elapsed: Second, charge: Coulomb) -> int | None:
-    """Position of the first time or charge end that is already met, if one is."""
+    """Position of the first time or charge end that is already met, if one is. None for a rest."""
+    if isinstance(step, Rest):
+        return None
     for at, end in enumerate(ends_of(step)):
         match end.condition:
             case TimeReached(after) if elapsed >= after:
@@ -84,18 +86,14 @@ def most_charge(step: Step, elapsed: Second, charge: Coulomb, blind: Second) -> 
 def remainder(step: Step, elapsed: Second, charge: Coulomb) -> Step:
     """`step` with its time and charge ends reduced by what has already passed; see `used_up` first.
 
-    Sweeps and spectra cannot be continued in the middle: they are done again from their beginning.
+    Sweeps and spectra cannot be continued in the middle: they are done again from their beginning. A rest
+    is never over unseen: nothing passes in it, and what comes next may need its last voltage.
     """
     match step:
-        case (
-            Rest()
-            | ConstantCurrent()
-            | ConstantVoltage()
-            | ConstantCurrentConstantVoltage()
-            | SetTemperature()
-        ):
-            ends = tuple(End(_less(end.condition, elapsed, charge), end.then) for end in step.ends)
-            return replace(step, ends=ends)
+        case Rest():
+            return replace(step, ends=_left(step.ends, elapsed, charge, least=step.sampling.decide))
+        case ConstantCurrent() | ConstantVoltage() | ConstantCurrentConstantVoltage() | SetTemperature():
+            return replace(step, ends=_left(step.ends, elapsed, charge))
         case _:
             return step
 
@@ -135,12 +133,16 @@ def _known(open_circuit: Volt | None) -> Volt:
     return open_circuit
 
 
-def _less(condition: Condition, elapsed: Second, charge: Coulomb) -> Condition:
+def _left(ends: tuple[End, ...], elapsed: Second, charge: Coulomb, *, least: Second = 0.0) -> tuple[End, ...]:
+    return tuple(End(_less(end.condition, elapsed, charge, least), end.then) for end in ends)
+
+
+def _less(condition: Condition, elapsed: Second, charge: Coulomb, least: Second) -> Condition:
     match condition:
         case AllOf():
-            return AllOf(tuple(_less(each, elapsed, charge) for each in condition.conditions))
+            return AllOf(tuple(_less(each, elapsed, charge, least) for each in condition.conditions))
         case TimeReached():
-            return replace(condition, after=condition.after - elapsed)
+            return replace(condition, after=max(condition.after - elapsed, least))
         case ChargeReached():
             return replace(condition, charge=condition.charge - abs(charge))
         case _:
