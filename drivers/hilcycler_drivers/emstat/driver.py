@@ -266,7 +266,7 @@ class EmStat:
                 session = await self._open_session()
             match await session.ask(AskFirmware()):
                 case Firmware():
-                    release = await session.next(loop_time() + PATIENCE)
+                    release = await session.answer(loop_time() + PATIENCE)
                     return Activity.IDLE if isinstance(release, Release) else Activity.UNKNOWN
                 case Failure(code=fault_codes.WRONG_MODE):
                     return Activity.RUNNING

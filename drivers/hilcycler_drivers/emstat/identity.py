@@ -47,6 +47,8 @@ async def identify(session: Session) -> Identity | None:
     second = None if first is None else await _answers(session)
     if first != second:
         raise WireError(f"{session.name}: asked twice who it is, it answers {first} and {second}")
+    if first is not None:  # what a script said before belongs to nobody now
+        session.forget()
     return first
 
 
@@ -76,7 +78,7 @@ async def _firmware(session: Session) -> Firmware | None:
         reply = await session.ask(AskFirmware())
     match reply:
         case Firmware():
-            release = await session.next(loop_time() + ANSWER_WITHIN)
+            release = await session.answer(loop_time() + ANSWER_WITHIN)
             if not isinstance(release, Release):
                 raise unexpected(session.name, "asked for its firmware", release)
             return reply

@@ -123,10 +123,14 @@ class Session:
         return self._pending.popleft()
 
     async def ask(self, request: Request, within: Second = ANSWER_WITHIN) -> Reply:
-        """The answer to `request`. What a running script says meanwhile is kept for `next`."""
-        kept: list[Reply] = []
+        """The answer to `request`, its first line. What a running script says meanwhile is kept for `next`."""
         deadline = loop_time() + within
         await self.send(request)
+        return await self.answer(deadline)
+
+    async def answer(self, deadline: Second) -> Reply:
+        """The next line of an answer; what a script has said before stays before it, for `next`."""
+        kept: list[Reply] = []
         try:
             while isinstance(reply := await self.next(deadline), Output):
                 kept.append(reply)
@@ -144,6 +148,10 @@ class Session:
     def give_back(self, reply: Reply) -> None:
         """`next` will give `reply` again."""
         self._pending.appendleft(reply)
+
+    def forget(self) -> None:
+        """Drop what a script said that has ended since."""
+        self._pending.clear()
 
     async def drain(self) -> None:
         """Drop whatever comes until it has been quiet for the deaf time; LinkTimeout if it never is."""

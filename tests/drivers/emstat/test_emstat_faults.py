@@ -206,6 +206,25 @@ def test_nobody_or_somebody_else(answer: Callable[[bytes], bytes], error: type[C
     run(main())
 
 
+def test_a_script_that_ends_while_it_is_asked_who_it_is_does_not_confuse_it() -> None:
+    """Its last words come before the answer, and belong to no step of ours."""
+    answers = {
+        b"t\n": b"Pda7F85F3Fu;ba48D503Dp,10,288\n+\n\ntes4_hr1500#Mar 12 2026 14:28:01\nR*\n",
+        b"i\n": b"iES4HR20B0008\n",
+    }
+
+    async def main() -> str:
+        twin = make()
+        link = await twin.connect()
+        await link.send(b"CM\n")
+        answers[b"CM\n"] = await link.receive(loop_time() + 1.0)
+        async with driver.open(answering(lambda data: answers[data])) as channel:
+            assert await channel.state() is Activity.IDLE
+            return channel.instrument.serial
+
+    assert run(main()) == "ES4HR20B0008"
+
+
 def test_an_instrument_left_in_the_middle_of_a_command_is_freed() -> None:
     async def main() -> str:
         twin = make()
