@@ -16,7 +16,6 @@ from hilcycler.twin import TwinRequest
 from hilcycler_drivers.emstat.wire.devices import DEVICES
 from hilcycler_simulators.cells import catalogue
 from hilcycler_simulators.cells.terminals import SimulatedCell
-from hilcycler_simulators.direct import DirectChannel
 from hilcycler_simulators.faults import Fault, Faulty, InstrumentFault, LineFault
 from hilcycler_simulators.instruments.emstat.mishaps import build
 from hilcycler_simulators.serving import Device, DirectLink, Port, listen
@@ -98,6 +97,8 @@ class EmStatFamily:
     def direct(self, request: TwinRequest, capabilities: Capabilities, instrument: Instrument) -> Channel:
         """See TwinFamily: the same samples as over the wire."""
         cell, code = catalogue.make(request.cell, request.seed), _CODES.get(request.model, request.model)
+        from hilcycler_simulators.direct import DirectChannel  # it imports instruments itself
+
         return DirectChannel(cell, code, request.seed, capabilities, instrument)
 
 
