@@ -320,7 +320,6 @@ class Execution(Watching):
         if cut_off is not None and not cut_off.off:
             if await self._adopted(cut_off):
                 return await self._watch(planned)
-            await self._ended_for_sure()
             unseen = cut_off.most_unseen(self.channel.capabilities.host_death, self._started_within)
             cut_off = replace(cut_off, unseen=cut_off.unseen + unseen)
             if self._at.park_unless_adopted is not None:
@@ -378,8 +377,12 @@ class Execution(Watching):
     async def _adopted(self, cut_off: CutOff) -> bool:
         """Whether the instrument still runs it. What was not seen is declared either way."""
         adopted = await self.channel.adopt(cut_off.started.step, self._started_within)
-        self._sink.put(Resumed(self._at.step_count, adopted, NOT_WATCHED, self._stamp()))
-        self._declare_gap(cut_off, NOT_WATCHED, self._started_within)
+        try:
+            if not adopted:
+                await self._ended_for_sure()
+        finally:
+            self._sink.put(Resumed(self._at.step_count, adopted, NOT_WATCHED, self._stamp()))
+            self._declare_gap(cut_off, NOT_WATCHED, self._started_within)
         if adopted:
             base = cut_off.started.test_time
             self._piece = Piece(cut_off.started, base, self._stamp().monotonic, cut_off, adopted=True)
